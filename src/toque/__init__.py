@@ -1,0 +1,97 @@
+"""What a cookbook author imports; each name is loaded when it is first used.
+
+``import toque`` alone costs nothing, so that the command line stays quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .cookbooks.cookbook import Cookbook
+    from .cookbooks.recipe import Recipe
+    from .node.model import Action, Facts, Guard
+    from .node.resources.checkout import Checkout
+    from .node.resources.command import Command
+    from .node.resources.current import Current
+    from .node.resources.directory import Directory
+    from .node.resources.file import File
+    from .node.resources.group import Group
+    from .node.resources.instance import Instance
+    from .node.resources.link import Link
+    from .node.resources.package import Package
+    from .node.resources.postgres_database import PostgresDatabase
+    from .node.resources.postgres_role import PostgresRole
+    from .node.resources.releases import Releases
+    from .node.resources.retired import Retired
+    from .node.resources.service import Service
+    from .node.resources.unit import Unit
+    from .node.resources.user import User
+    from .node.resources.venv import Venv
+    from .node.values import Secret
+
+_HOME = {
+    "Action": "node.model",
+    "Checkout": "node.resources.checkout",
+    "Command": "node.resources.command",
+    "Cookbook": "cookbooks.cookbook",
+    "Current": "node.resources.current",
+    "Directory": "node.resources.directory",
+    "Facts": "node.model",
+    "File": "node.resources.file",
+    "Group": "node.resources.group",
+    "Guard": "node.model",
+    "Instance": "node.resources.instance",
+    "Link": "node.resources.link",
+    "Package": "node.resources.package",
+    "PostgresDatabase": "node.resources.postgres_database",
+    "PostgresRole": "node.resources.postgres_role",
+    "Recipe": "cookbooks.recipe",
+    "Releases": "node.resources.releases",
+    "Retired": "node.resources.retired",
+    "Secret": "node.values",
+    "Service": "node.resources.service",
+    "Unit": "node.resources.unit",
+    "User": "node.resources.user",
+    "Venv": "node.resources.venv",
+}
+
+__all__ = [
+    "Action",
+    "Checkout",
+    "Command",
+    "Cookbook",
+    "Current",
+    "Directory",
+    "Facts",
+    "File",
+    "Group",
+    "Guard",
+    "Instance",
+    "Link",
+    "Package",
+    "PostgresDatabase",
+    "PostgresRole",
+    "Recipe",
+    "Releases",
+    "Retired",
+    "Secret",
+    "Service",
+    "Unit",
+    "User",
+    "Venv",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'toque' has no attribute {name!r}")
+    value: object = getattr(import_module(f"toque.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,5 @@
+"""``python -m toque``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,166 @@
+"""The controller's side of an app's repository: resolve, look inside, bundle.
+
+Hardened: no system or user hooks, no prompts, values after ``--`` or as full ids only.  A remote
+repository is mirrored once under the project's state directory with the operator's own access.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import AskedWrongly, Failed
+
+HARDENED = (
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "core.fsmonitor=false",
+    "-c", "protocol.ext.allow=never",
+    "-c", "safe.directory=*",
+)  # fmt: skip
+FULL_ID = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository on this machine: a work tree, a bare one, or our mirror of a remote one."""
+
+    path: Path
+    url: str = ""
+
+    def resolve(self, ref: str) -> str:
+        """The full id of a branch, tag or commit.
+
+        Raises ``Failed`` (``repository-empty``, ``commit-missing``).
+        """
+        for name in (f"refs/heads/{ref}", f"refs/tags/{ref}", ref):
+            if (
+                name == ref
+                and not FULL_ID.fullmatch(ref)
+                and not re.fullmatch("[0-9a-f]{7,39}", ref)
+            ):
+                break
+            found = self._git(
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                f"{name}^{{commit}}",
+                check=False,
+            )
+            if found.returncode == 0:
+                return found.stdout.decode().strip()
+        if not self._git("for-each-ref", "--count=1").stdout.strip():
+            raise Failed(
+                "repository-empty",
+                f"the repository {self.url or self.path} has no commit yet",
+                expected=f"a branch {ref}",
+                found="no branch at all",
+                hint="commit something and push it first",
+            )
+        branches = self._git("for-each-ref", "--format=%(refname:short)", "refs/heads")
+        names = ", ".join(branches.stdout.decode("utf-8", "replace").split()[:10])
+        raise Failed(
+            "commit-missing",
+            f"the repository {self.url or self.path} has no {ref}",
+            expected="a branch, a tag or a commit id",
+            found=f"branches: {names}" if names else "no branch",
+        )
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes at a commit, or None when it is not there."""
+        found = self._git("cat-file", "blob", f"{commit}:{path}", check=False)
+        return found.stdout if found.returncode == 0 else None
+
+    def names(self, commit: str, path: str) -> list[str]:
+        """Names at ``path`` (``.`` is the top) of a commit; empty when there is no such folder."""
+        at = commit if path in ("", ".") else f"{commit}:{path}"
+        found = self._git("ls-tree", "-z", "--name-only", at, check=False)
+        return [n for n in found.stdout.decode("utf-8", "replace").split("\0") if n]
+
+    def has(self, commit: str) -> bool:
+        return self._git("cat-file", "-e", f"{commit}^{{commit}}", check=False).returncode == 0
+
+    def subject(self, commit: str) -> str:
+        found = self._git("log", "-1", "--format=%s", commit, check=False)
+        return found.stdout.decode("utf-8", "replace").strip()
+
+    def bundle(self, commit: str, target: Path, known: Sequence[str] = ()) -> None:
+        """Write ``commit`` and what it needs beyond the commits ``known`` into a bundle.
+
+        A bundle carries refs, so the commit gets one of its own for the moment.
+        """
+        ref = f"refs/toque/send-{commit}-{os.getpid()}"
+        self._git("update-ref", ref, commit)
+        try:
+            without = [
+                f"^{c}" for c in known if c != commit and FULL_ID.fullmatch(c) and self.has(c)
+            ]
+            self._git("bundle", "create", "-q", str(target), ref, *without)
+        finally:
+            self._git("update-ref", "-d", ref)
+
+    def _git(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
+        return git("-C", str(self.path), *argv, check=check)
+
+
+def open_repository(where: str, mirrors: Path, name: str) -> Repository:
+    """The repository at a path, or an up-to-date mirror of the one at a URL.
+
+    Raises ``AskedWrongly("repository-missing")``, ``Failed("repository-unreachable")``.
+    """
+    if "://" not in where and not re.match(r"^[^/]+@[^/]+:", where):
+        path = Path(where)
+        if git("-C", str(path), "rev-parse", "--git-dir", check=False).returncode != 0:
+            raise AskedWrongly(
+                "repository-missing",
+                f"there is no git repository at {path}",
+                expected="a work tree or a bare repository",
+                found="a directory without one" if path.is_dir() else "nothing there",
+                hint=f"git init {path}, or correct 'repository' in toque.toml",
+            )
+        return Repository(path)
+    mirror = mirrors / f"{name}.git"
+    if not mirror.exists():
+        mirrors.mkdir(parents=True, exist_ok=True, mode=0o700)
+        git("init", "-q", "--bare", str(mirror))
+    fetched = git(
+        "-C", str(mirror), "fetch", "-q", "--prune", "--no-recurse-submodules", "--", where,
+        "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", check=False,
+    )  # fmt: skip
+    if fetched.returncode != 0:
+        raise Failed(
+            "repository-unreachable",
+            f"the repository {where} cannot be fetched from this machine",
+            expected="git fetch to end with status 0",
+            found=f"status {fetched.returncode}",
+            hint=f"try: git ls-remote {where}",
+            log=fetched.stderr.decode("utf-8", "replace").splitlines()[-8:],
+        )
+    return Repository(mirror, where)
+
+
+def init_bare(path: Path) -> Repository:
+    """An empty bare repository; one that is there already is used as it is."""
+    if not (path / "HEAD").exists():
+        git("init", "-q", "--bare", "--initial-branch=main", str(path))
+    return Repository(path)
+
+
+def git(*argv: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
+    """Run git without prompts; inside a hook its GIT_DIR and the like are not inherited."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    environment.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C.UTF-8")
+    found = subprocess.run(
+        ["git", *HARDENED, *argv], capture_output=True, env=environment, check=False
+    )
+    if check and found.returncode != 0:
+        raise Failed(
+            "git-failed",
+            f"git {argv[2] if argv[0] == '-C' else argv[0]} ended with status {found.returncode}",
+            log=found.stderr.decode("utf-8", "replace").splitlines()[-8:],
+        )
+    return found

@@ -1,0 +1,116 @@
+"""The composition root: the only importer of concrete adapters."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from pathlib import Path
+
+from .adapters import git, hostkeys, local, shipping, ssh, target
+from .fleet.node import Node
+from .fleet.project import Project, find_project, load_project
+from .fleet.secrets import SecretStore
+from .kitchen import api as kitchen
+from .kitchen.api import Kitchen
+from .usecases.lifecycle import Site
+from .usecases.place import Place
+
+STATE = ".toque"  # beside toque.toml: pinned keys, secrets, mirrors; 0700
+
+
+def open_project(start: Path | None = None) -> Project:
+    """The project around ``start`` (the current directory).  Raises ``AskedWrongly``."""
+    return load_project(find_project(start or Path.cwd()))
+
+
+def open_site(project: Project) -> Site:
+    """A project with its secrets and its repositories at hand."""
+    state = project.directory / STATE
+    return Site(
+        project=project,
+        store=SecretStore(state),
+        state=state,
+        open_repository=lambda where, name: git.open_repository(where, state / "repos", name),
+        uv=shipping.uv_binary,
+        by=whoami(),
+    )
+
+
+def open_kitchen() -> Kitchen:
+    return Kitchen.from_environment(os.environ)
+
+
+def host_keys(directory: Path) -> hostkeys.HostKeys:
+    """The pinned keys of the project in ``directory``."""
+    return hostkeys.HostKeys(directory / STATE / "known_hosts")
+
+
+def connect(node: Node, directory: Path) -> Place:
+    """The way to a node of the project in ``directory``.  Opens nothing yet."""
+    if node.local:
+        return Place(node, local.LocalTransport(node.name), {})
+    if node.kitchen:
+        machine = kitchen.find(open_kitchen(), node.kitchen)
+        where = target.Target(
+            name=f"kitchen-{machine.name}",
+            host=machine.address,
+            user=machine.user,
+            port=machine.ssh_port,
+            key=machine.key,
+        )
+        keys = hostkeys.HostKeys(machine.folder / "known_hosts")
+        if machine.host_key not in [f"{k.type} {k.blob}" for k in keys.pinned(where.name)]:
+            keys.forget(where.name)
+            keys.pin(where.name, machine.host_key)
+        return Place(node, ssh.SshTransport(where, keys), dict(machine.ports))
+    where = ssh_target(node, directory)
+    return Place(node, ssh.SshTransport(where, host_keys(directory), become=node.sudo), {})
+
+
+def ssh_target(node: Node, directory: Path) -> target.Target:
+    """Where SSH finds a node that is neither local nor in the kitchen."""
+    key = directory / Path(node.key).expanduser() if node.key else None
+    parsed = target.parse_target(node.address, node.name, key)
+    return target.Target(parsed.name, parsed.host, parsed.user, node.port or parsed.port, key)
+
+
+def shown_key(where: target.Target) -> hostkeys.HostKey:
+    """The host key a machine shows now, unconfirmed.  Raises ``Unreachable``."""
+    return ssh.fetch(where)
+
+
+def init_bare(path: Path) -> git.Repository:
+    """An empty bare repository, or the one that is there."""
+    return git.init_bare(path)
+
+
+def open_repository(path: Path) -> git.Repository:
+    """The repository at a path on this machine."""
+    return git.Repository(path)
+
+
+def node_for(project: Project | None, text: str) -> tuple[Node, ...]:
+    """The nodes that TARGET means: a node, a layer, ``kitchen:NAME``, ``local`` or ``user@host``.
+
+    Raises ``AskedWrongly("unknown-node")`` for a bare word that is none of them.
+    """
+    if project is not None:
+        if text in project.nodes:
+            return (project.nodes[text],)
+        if text in project.layers:
+            return tuple(n for n in project.nodes.values() if n.layer == text)
+    layer = next(iter(project.layers), "") if project is not None else ""
+    if text == "local" or text.startswith("kitchen:") or "@" in text or "." in text:
+        name = text.removeprefix("kitchen:")
+        if "@" in text or "." in text:
+            name = target.parse_target(text).name
+        return (Node(name=name, address=text, layer=layer),)
+    if project is not None:
+        project.node(text)  # raises, naming the nearest
+    return (Node(name=text, address=text, layer=layer),)
+
+
+def whoami() -> str:
+    """``user@host`` for locks and histories; the name a person would recognise."""
+    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"

@@ -1,0 +1,94 @@
+"""The command line: the tree of commands, and the one handler of errors.
+
+Help costs next to nothing: a command's module is imported when the command runs, so the tree
+below holds each name with its one-line help.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+import click
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "up": ("app", "Set up TARGET and deploy the project's apps to it"),
+    "setup": ("app", "Converge a node's setup recipes, then deploy its apps"),
+    "deploy": ("app", "Put a commit of an app in place of the running one"),
+    "rollback": ("app", "Go back to an earlier release"),
+    "releases": ("app", "List an app's releases"),
+    "plan": ("converge", "Show exactly what would change; changes nothing"),
+    "converge": ("converge", "Apply recipes to a target"),
+    "runs": ("converge", "List the runs a target remembers"),
+    "node": ("node", "Trust and list the project's nodes"),
+    "hook": ("hook", "Deploy every push to a bare repository"),
+    "kitchen": ("kitchen", "Throwaway machines for trying and testing cookbooks"),
+    "demo": ("demo", "The whole story on a throwaway machine"),
+}
+
+
+class Lazy(click.Group):
+    """A group that imports a command's module only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f".{COMMANDS[cmd_name][0]}", __name__)
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from ..errors import nearest
+
+            hint = nearest(args[0], COMMANDS)
+            ctx.fail(f"there is no command '{args[0]}'" + (f"; {hint}" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        from .. import __version__
+
+        click.echo(f"toque {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version)
+def cli() -> None:
+    """From a git repository to a running, watched site on machines you control.
+
+    Exit status: 0 done, 2 asked wrongly, 3 the cookbook is wrong, 4 a node cannot be reached,
+    5 the converge or deploy failed, 70 a bug of ours.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The program.  Every error leaves here, as words or, with ``--json``, as one JSON object."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = cli.main(arguments, prog_name="toque", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(141)
+    except Exception as error:
+        from .trouble import leave
+
+        leave(error, as_json="--json" in arguments)

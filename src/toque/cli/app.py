@@ -1,0 +1,136 @@
+"""``toque up``, ``setup``, ``deploy``, ``rollback``, ``releases``: an app's life on its nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..fleet.app import App
+from ..node.wire import report_json
+from ..usecases import deploy as deploying
+from ..usecases import setup as setting
+from ..usecases.lifecycle import Site
+from ..usecases.place import Place
+from . import asked
+from .asked import json_option, verbose_option
+from .show import Shown, printable
+
+
+@click.command()
+@click.argument("target", default="")
+@click.option("--only-setup", is_flag=True, help="Deploy nothing afterwards.")
+@verbose_option
+@json_option
+def setup(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
+    """Converge the setup recipes of TARGET (all nodes when left out), then deploy its apps.
+
+    Safe to repeat: what is already right is not touched.
+    """
+    _setup(target, only_setup, verbose, as_json)
+
+
+@click.command()
+@click.argument("target", default="")
+@verbose_option
+@json_option
+def up(target: str, verbose: bool, as_json: bool) -> None:
+    """Set up TARGET and deploy the project's apps to it: from nothing to a served site."""
+    _setup(target, False, verbose, as_json)
+
+
+def _setup(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
+    project, site = asked.here()
+    found: list[dict[str, Any]] = []
+    for place in asked.places(project, target):
+        with Shown(quiet=as_json, verbose=verbose) as shown, asked.stoppable() as stop:
+            shown.heading(f"setup {place.node.name}")
+            report = setting.setup(site, place, watch=shown, stop=stop)
+            shown.summary(place.node.name, report)
+        entry: dict[str, Any] = {"node": place.node.name, "setup": report_json(report), "apps": []}
+        for app in () if only_setup else project.apps_of(place.node):
+            entry["apps"] += _deploy(site, app, [place], "", verbose, as_json)
+        found.append(entry)
+    if as_json:
+        asked.tell({"nodes": found})
+
+
+@click.command()
+@click.argument("app", default="")
+@click.option("--ref", default="", help="Branch, tag or commit; the app's branch when left out.")
+@click.option("--on", "target", default="", help="A node or layer; all nodes of the app otherwise.")
+@verbose_option
+@json_option
+def deploy(app: str, ref: str, target: str, verbose: bool, as_json: bool) -> None:
+    """Put a commit of APP in place of the running release, without losing a request.
+
+    When a step fails the old release goes on serving.
+    """
+    project, site = asked.here()
+    chosen = asked.only_app(project, app)
+    places = asked.app_places(project, chosen, target)
+    done = _deploy(site, chosen, places, ref, verbose, as_json)
+    if as_json:
+        asked.tell({"app": chosen.name, "nodes": done})
+
+
+def _deploy(
+    site: Site, app: App, places: list[Place], ref: str, verbose: bool, quiet: bool
+) -> list[dict[str, Any]]:
+    with Shown(quiet=quiet, verbose=verbose, diffs=verbose) as shown, asked.stoppable() as stop:
+        shown.heading(f"deploy {app.name} {ref or app.branch}")
+        done = deploying.deploy(
+            site, app, places, ref=ref, watch=lambda node: shown, stop=stop
+        )
+        for one in done:
+            shown.summary(one.node, one.report)
+            shown.heading(f"{one.node}: {app.name} serves {one.commit[:12]} {printable(one.subject)}")
+    return [one.as_json() for one in done]
+
+
+@click.command()
+@click.argument("app", default="")
+@click.option("--to", default="", help="A kept release or commit; the one before when left out.")
+@click.option("--on", "target", default="", help="A node or layer; all nodes of the app otherwise.")
+@verbose_option
+@json_option
+def rollback(app: str, to: str, target: str, verbose: bool, as_json: bool) -> None:
+    """Go back to an earlier release of APP: its code, packages and environment together.
+
+    Nothing is fetched or built.  The database stays as it is.
+    """
+    project, site = asked.here()
+    chosen = asked.only_app(project, app)
+    places = asked.app_places(project, chosen, target)
+    with Shown(quiet=as_json, verbose=verbose) as shown, asked.stoppable() as stop:
+        done = deploying.rollback(site, chosen, places, to=to, watch=lambda n: shown, stop=stop)
+        for one in done:
+            shown.summary(one.node, one.report)
+            shown.heading(f"{one.node}: {chosen.name} serves {one.commit[:12]} again")
+    if as_json:
+        asked.tell({"app": chosen.name, "nodes": [one.as_json() for one in done]})
+
+
+@click.command()
+@click.argument("app", default="")
+@click.option("--on", "target", default="", help="A node or layer; all nodes of the app otherwise.")
+@json_option
+def releases(app: str, target: str, as_json: bool) -> None:
+    """List the releases of APP that its nodes keep, newest deployment first."""
+    project, _ = asked.here()
+    chosen = asked.only_app(project, app)
+    found = {
+        place.node.name: deploying.releases(place.transport, chosen)
+        for place in asked.app_places(project, chosen, target)
+    }
+    if as_json:
+        nodes = [{"node": node, "releases": kept} for node, kept in found.items()]
+        asked.tell({"app": chosen.name, "nodes": nodes})
+        return
+    for node, kept in found.items():
+        click.echo(click.style(node, bold=True))
+        for entry in kept:
+            mark = "*" if entry.get("current") else " "
+            state = "running" if entry.get("running") else ""
+            when = str(entry.get("deployed_at") or "never served")
+            click.echo(printable(f"{mark} {entry['id']}  {when:<20}  {state}"))

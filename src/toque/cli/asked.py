@@ -1,0 +1,119 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+
+from .. import bootstrap
+from ..errors import AskedWrongly
+from ..fleet.app import App
+from ..fleet.project import Project
+from ..usecases.converge import Stop
+from ..usecases.lifecycle import Site
+from ..usecases.place import Place
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object, nothing else.")(
+        function
+    )
+
+
+def verbose_option(function: F) -> F:
+    return click.option("-v", "--verbose", is_flag=True, help="Show steps without a change too.")(
+        function
+    )
+
+
+def here() -> tuple[Project, Site]:
+    """The project around the current directory."""
+    project = bootstrap.open_project()
+    return project, bootstrap.open_site(project)
+
+
+def places(project: Project, target: str) -> list[Place]:
+    """The nodes TARGET means; all of the project's when it is empty and there is a layer.
+
+    Raises ``AskedWrongly("no-target")``: nothing never means everything by accident.
+    """
+    if target:
+        nodes: Sequence[Any] = bootstrap.node_for(project, target)
+    elif project.nodes:
+        nodes = tuple(project.nodes.values())
+    else:
+        raise AskedWrongly(
+            "no-target",
+            "no TARGET was given and toque.toml names no node",
+            expected="root@host, kitchen:NAME, local, or [nodes.NAME] in toque.toml",
+            found="neither",
+        )
+    if not nodes:
+        raise AskedWrongly(
+            "no-target",
+            f"no node belongs to {target}",
+            expected="a layer with at least one node",
+            found="none",
+        )
+    return [bootstrap.connect(node, project.directory) for node in nodes]
+
+
+def app_places(project: Project, app: App, target: str) -> list[Place]:
+    """Where ``app`` runs: TARGET, or all nodes of its layer."""
+    if target:
+        return places(project, target)
+    nodes = project.nodes_of(app)
+    if not nodes:
+        raise AskedWrongly(
+            "no-target",
+            f"no node of toque.toml runs {app.name}",
+            expected=f"[nodes.NAME] with layer = \"{app.layer}\", or --on TARGET",
+            found="none",
+        )
+    return [bootstrap.connect(node, project.directory) for node in nodes]
+
+
+def only_app(project: Project, name: str) -> App:
+    """The app by name; when the project has just one, its name may be left out."""
+    if name:
+        return project.app(name)
+    if len(project.apps) == 1:
+        return next(iter(project.apps.values()))
+    raise AskedWrongly(
+        "which-app",
+        f"this project has {len(project.apps)} apps",
+        expected="the name of one",
+        found="none given",
+        hint="one of " + ", ".join(project.apps) if project.apps else "declare [apps.NAME]",
+    )
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Ctrl-C asks the node to end after its current step; a second one leaves it to itself."""
+    stop = Stop()
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        if stop.asked:
+            raise KeyboardInterrupt
+        click.echo("stopping after this step (again to leave now; the node then ends alone)", err=True)
+        stop.ask()
+
+    before = signal.signal(signal.SIGINT, asked)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def tell(value: dict[str, Any]) -> None:
+    """One JSON object on standard output."""
+    click.echo(json.dumps(value))

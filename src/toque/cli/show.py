@@ -1,0 +1,120 @@
+"""A run as it goes, and its end: plain lines in a pipe, a live line and colour on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import click
+
+from ..node.model import Outcome, Report, Status
+from ..node.wire import outcome_from
+
+MARKS = {
+    Status.OK: (" ", "bright_black"),
+    Status.CHANGED: ("+", "green"),
+    Status.WOULD_CHANGE: ("~", "yellow"),
+    Status.UNKNOWN: ("?", "yellow"),
+    Status.SKIPPED: ("-", "bright_black"),
+    Status.FAILED: ("!", "red"),
+    Status.NOT_RUN: (".", "bright_black"),
+}
+DIFF_COLOURS = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
+
+
+class _Live(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def update(self, status: str) -> None: ...
+
+
+class Shown:
+    """Watches the events of a run.  ``verbose`` also shows steps that changed nothing."""
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, diffs: bool = True) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self.diffs = diffs
+        self._live: _Live | None = None
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if not self.quiet and sys.stderr.isatty():
+            from rich.console import Console
+
+            self._live = Console(stderr=True).status("connecting")
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """One event from a node; unknown ones are passed over."""
+        kind = event.get("type")
+        if kind == "step":
+            self.now(str(event["id"]))
+        elif kind == "progress":
+            self.now(f"{event['id']}: {event['text']}")
+        elif kind == "outcome":
+            self.outcome(outcome_from(event["outcome"]))
+        elif kind == "reattach":
+            self.line(click.style("  connection lost, attaching again", fg="yellow"))
+
+    def now(self, text: str) -> None:
+        if self._live is not None:
+            self._live.update(printable(text)[:100].replace("[", "\\["))
+
+    def line(self, text: str) -> None:
+        if not self.quiet:
+            click.echo(text)
+
+    def heading(self, text: str) -> None:
+        self.line(click.style(text, bold=True))
+
+    def outcome(self, outcome: Outcome) -> None:
+        dull = outcome.status in (Status.OK, Status.SKIPPED, Status.NOT_RUN) and not outcome.actions
+        if dull and not self.verbose and not outcome.notes:
+            return
+        mark, colour = MARKS[outcome.status]
+        seconds = f"  {outcome.seconds:.1f}s" if outcome.seconds >= 0.1 else ""
+        verbs = f"  ({', '.join(outcome.actions)})" if outcome.actions else ""
+        self.line(click.style(f"  {mark} {printable(outcome.step)}{verbs}", fg=colour) + seconds)
+        if self.diffs:
+            for text in outcome.diff:
+                text = printable(text)
+                self.line("      " + click.style(text, fg=DIFF_COLOURS.get(text[:1])))
+        for note in outcome.notes:
+            self.line(f"      note: {printable(note)}")
+
+    def summary(self, node: str, report: Report) -> None:
+        """One closing line a person can trust: how much changed, how long, what is owed."""
+        would = report.count(Status.WOULD_CHANGE) + report.count(Status.UNKNOWN)
+        parts = [f"{would} would change" if report.mode == "check" else f"{report.changed} changed"]
+        parts.append(f"{len(report.outcomes)} steps")
+        if report.failed:
+            parts.append("1 failed")
+        if report.owed and report.mode != "check":
+            parts.append("owed: " + ", ".join(f"{a.verb} {a.target}" for a in report.owed))
+        self.heading(f"{node}: {', '.join(parts)} ({report.seconds:.1f}s)")
+
+
+def printable(text: str) -> str:
+    """A node's text without what could drive a terminal (C0, C1, bidirectional controls)."""
+    return "".join(c if c == "\t" or (c.isprintable() and not _bidi(c)) else "\ufffd" for c in text)
+
+
+def _bidi(char: str) -> bool:
+    return "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"

@@ -1,0 +1,52 @@
+"""How an error leaves the program: words on standard error, or one JSON object."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from ..errors import ToqueError, Trouble
+
+
+def leave(error: Exception, *, as_json: bool) -> NoReturn:
+    """Say what went wrong and exit with the family's status; 70 for a bug of ours."""
+    if isinstance(error, ToqueError):
+        trouble, status = error.trouble, error.exit_status
+    else:
+        trouble = Trouble(
+            "toque-bug",
+            f"{type(error).__name__}: {error}",
+            hint="this is a bug of ours; please report it with the lines below",
+            log=tuple(traceback.format_exc().splitlines()[-12:]),
+        )
+        status = 70
+    if as_json:
+        click.echo(json.dumps({"error": trouble.as_json(), "exit": status}))
+    else:
+        for line in words(trouble):
+            click.echo(line, err=True)
+    sys.exit(status)
+
+
+def words(trouble: Trouble) -> list[str]:
+    """An error as lines for a person; colour is dropped by click where there is no terminal."""
+    lines = [f"{click.style('error', fg='red', bold=True)} [{trouble.code}] {trouble.message}"]
+    lines += [
+        f"  {name:<9} {text}"
+        for name, text in (
+            ("at", trouble.place),
+            ("expected", trouble.expected),
+            ("found", trouble.found),
+        )
+        if text
+    ]
+    if trouble.log:
+        lines.append("  last lines:")
+        lines += [f"    | {line}" for line in trouble.log]
+    if trouble.hint:
+        lines.append(f"  {click.style('try', bold=True)}       {trouble.hint}")
+    return lines

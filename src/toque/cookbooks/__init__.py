@@ -1,0 +1,1 @@
+"""Recipes become plans here: cookbooks, attributes, templates, and the compiler."""

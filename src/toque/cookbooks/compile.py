@@ -1,0 +1,175 @@
+"""Recipes in, a plan out; nothing outside this process is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ..errors import BadCookbook, ToqueError, nearest
+from ..node.model import Facts, Plan, Step
+from ..node.resource import Invalid, Resource
+from ..node.values import Blob
+from ..node.wire import encode_value
+from .cookbook import Cookbook
+from .guards import check_guards
+from .inputs import Inputs
+from .order import arrange
+from .place import last_lines, place_of_traceback
+from .recipe import Added, Recipe
+from .timelimit import TooSlow, time_limit
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A plan and what travels beside it.
+
+    ``secrets`` maps names to texts: those in the plan and those a recipe was handed, so that all
+    can be masked.  ``blobs`` are the bytes the plan refers to, by SHA-256.
+    """
+
+    plan: Plan
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    blobs: Mapping[str, Blob] = field(default_factory=dict)
+    resources: Mapping[str, Resource] = field(default_factory=dict, repr=False)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(step.id for step in self.plan.steps)
+
+    def step(self, id: str) -> Step:
+        """The step called ``id``.  Raises ``KeyError`` that names the nearest one."""
+        for step in self.plan.steps:
+            if step.id == id:
+                return step
+        raise KeyError(f"no step {id!r}; {nearest(id, self.ids) or 'there are ' + str(self.ids)}")
+
+    def resource(self, id: str) -> Resource:
+        """What the step was made from."""
+        self.step(id)
+        return self.resources[id]
+
+
+def compile_plan(name: str, recipes: Sequence[tuple[Cookbook, str]], inputs: Inputs) -> Compiled:
+    """The plan that the recipes of ``(cookbook, event)`` make, in that order.
+
+    A cookbook without a recipe for its event is an error.  Raises ``BadCookbook``, and
+    ``AskedWrongly`` for attributes that do not fit.
+    """
+    chosen = [(cookbook, cookbook.recipe(event)) for cookbook, event in recipes]
+    first = chosen[0][0] if chosen else Cookbook("none")
+    recipe = Recipe(inputs, first)
+    try:
+        with time_limit(inputs.limit_s):
+            for cookbook, function in chosen:
+                recipe.run(cookbook, function)
+    except (ToqueError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit too: a recipe does not end this process
+        raise _for_author(recipe, error, inputs.limit_s) from error
+    return assemble(name, recipe.added, recipe.secrets, facts=inputs.facts)
+
+
+def assemble(
+    name: str, added: Sequence[Added], handed_out: Mapping[str, str], *, facts: Facts
+) -> Compiled:
+    """The plan of what was added: validated, deduplicated, checked and encoded."""
+    for one in added:
+        _validate(one)
+        check_guards(one.resource.id, one.when, one.place, facts)
+    secrets = dict(handed_out)
+    blobs: dict[str, Blob] = {}
+    steps = []
+    ordered = arrange(added)
+    for one in ordered:
+        steps.append(
+            Step(
+                id=one.resource.id,
+                kind=one.resource.kind,
+                fields=_encoded(one, secrets, blobs),
+                place=one.place,
+                when=one.when,
+                notify=one.notify,
+            )
+        )
+    resources = {one.resource.id: one.resource for one in ordered}
+    return Compiled(Plan(name, tuple(steps)), secrets, blobs, resources)
+
+
+def _validate(added: Added) -> None:
+    try:
+        added.resource.validate()
+    except Invalid as error:
+        raise _bad_field(added.resource.id, error, added.place) from error
+
+
+def _bad_field(what: str, error: Invalid, place: str) -> BadCookbook:
+    return BadCookbook(
+        "bad-resource-field",
+        f"{what} cannot have this {error.field}",
+        expected=error.expected,
+        found=f"{error.field}={error.found!r}",
+        place=place,
+    )
+
+
+def _encoded(added: Added, secrets: dict[str, str], blobs: dict[str, Blob]) -> Mapping[str, Any]:
+    met: dict[str, str] = {}
+    encoded = {}
+    for one in fields(added.resource):
+        try:
+            value = getattr(added.resource, one.name)
+            encoded[one.name] = encode_value(value, met, blobs)
+        except TypeError as error:
+            raise BadCookbook(
+                "bad-resource-field",
+                f"{added.resource.id} cannot have this {one.name}",
+                expected="text, numbers, true or false, bytes, secrets, lists and tables of them",
+                found=str(error),
+                place=added.place,
+            ) from error
+    for secret, text in met.items():
+        if secrets.setdefault(secret, text) != text:
+            raise BadCookbook(
+                "secret-name-clash",
+                f"two different secrets are called '{secret}'",
+                expected="one text per name",
+                found=f"another one in {added.resource.id}",
+                place=added.place,
+            )
+    return encoded
+
+
+def _for_author(recipe: Recipe, error: BaseException, limit_s: float) -> BadCookbook:
+    """What a recipe raised, as an error that names the place in the cookbook."""
+    cookbook = recipe.current
+    place = place_of_traceback(error.__traceback__, cookbook.root)
+    if isinstance(error, TooSlow):
+        return BadCookbook(
+            "recipe-too-slow",
+            f"a recipe of {cookbook.name} was still running after {limit_s:g} s",
+            expected="a recipe that only declares, in milliseconds",
+            found="a loop or a wait at this place",
+            place=place,
+            log=last_lines(error),
+        )
+    if isinstance(error, Invalid):
+        return _bad_field("a resource", error, place)
+    if isinstance(error, AttributeError) and type(error.obj) in recipe.attribute_types:
+        known = list(getattr(type(error.obj), "__dataclass_fields__", ()))
+        return BadCookbook(
+            "unknown-attribute",
+            f"{type(error.obj).__name__} has no attribute '{error.name}'",
+            expected=f"one of {', '.join(known)}",
+            found=str(error.name),
+            hint=nearest(str(error.name), known),
+            place=place,
+        )
+    return BadCookbook(
+        "recipe-raised",
+        f"a recipe of {cookbook.name} raised {type(error).__name__}: {error}",
+        expected="a recipe that runs to its end",
+        found=type(error).__name__,
+        place=place,
+        log=last_lines(error),
+    )

@@ -1,0 +1,146 @@
+"""From calls of ``add`` to steps: repeated ones joined, notifications checked, packages merged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+from ..errors import BadCookbook, nearest
+from ..node.model import Action
+from ..node.resource import Resource
+from ..node.resources.package import Package, mergeable, merged
+from .recipe import Added
+
+
+def arrange(added: Sequence[Added]) -> tuple[Added, ...]:
+    """The steps of a plan.  Pure; raises ``BadCookbook``."""
+    once, again = _joined(added)
+    _check_packages(once)
+    _check_notifications(once, again)
+    # Merging can make a step that is already there: the same packages, asked for in pieces.
+    return tuple(_joined(_merged(once))[0])
+
+
+def _joined(added: Sequence[Added]) -> tuple[list[Added], dict[str, str]]:
+    """Each id once, at its first place; and the place of the last repetition, by id."""
+    first: dict[str, Added] = {}
+    again: dict[str, str] = {}
+    for one in added:
+        id = one.resource.id
+        if id not in first:
+            first[id] = one
+            continue
+        before = first[id]
+        different = _difference(before, one)
+        if different:
+            raise BadCookbook(
+                "duplicate-resource",
+                f"{id} is declared twice, with different {different}",
+                expected=f"the same as at {before.place}",
+                found=f"other {different} at {one.place}",
+                hint="declare it once, or give both the same fields",
+                place=one.place,
+            )
+        again[id] = one.place
+        notify = before.notify + tuple(a for a in one.notify if a not in before.notify)
+        first[id] = replace(before, notify=notify)
+    return list(first.values()), again
+
+
+def _difference(one: Added, other: Added) -> str:
+    """The names of fields that differ; a value itself is not named, it may be secret."""
+    if type(one.resource) is not type(other.resource):
+        return "types"
+    names = [
+        f.name
+        for f in fields(one.resource)
+        if getattr(one.resource, f.name) != getattr(other.resource, f.name)
+    ]
+    if one.when != other.when:
+        names.append("when")
+    return ", ".join(names)
+
+
+def _check_notifications(steps: Sequence[Added], again: dict[str, str]) -> None:
+    index = {one.resource.id: number for number, one in enumerate(steps)}
+    for number, one in enumerate(steps):
+        for action in one.notify:
+            target = index.get(action.target)
+            if target is None:
+                raise BadCookbook(
+                    "dangling-notification",
+                    f"{one.resource.id} notifies {action.target}, which is not in the plan",
+                    expected=f"a later r.add of {action.target}",
+                    found="no such step",
+                    hint=nearest(action.target, list(index)),
+                    place=one.place,
+                )
+            _check_verb(one, steps[target].resource, action)
+            if target <= number:
+                repeated = again.get(action.target, "")
+                raise BadCookbook(
+                    "notification-backwards",
+                    f"{one.resource.id} notifies {action.target}, which comes before it",
+                    expected=f"{action.target} to be added after {one.place}",
+                    found=f"added at {steps[target].place}"
+                    + (f" (again at {repeated}, but the first place counts)" if repeated else ""),
+                    hint="move the r.add of the notified resource below this one",
+                    place=one.place,
+                )
+
+
+def _check_verb(one: Added, target: Resource, action: Action) -> None:
+    if action.verb not in target.verbs:
+        raise BadCookbook(
+            "unknown-verb",
+            f"{one.resource.id} asks {action.target} to {action.verb}, which it cannot do",
+            expected=f"one of {', '.join(target.verbs)}" if target.verbs else "no notification",
+            found=action.verb,
+            hint=nearest(action.verb, target.verbs),
+            place=one.place,
+        )
+
+
+def _merged(steps: Sequence[Added]) -> list[Added]:
+    """Neighbouring packages as one transaction; the first one's place stands for all."""
+    done: list[Added] = []
+    for one in steps:
+        if done and (both := _together(done[-1], one)):
+            done[-1] = replace(done[-1], resource=both)
+        else:
+            done.append(one)
+    return done
+
+
+def _together(one: Added, other: Added) -> Package | None:
+    """Both in one transaction, if they are packages and nothing tells them apart."""
+    first, second = one.resource, other.resource
+    plain = not (one.notify or one.when or other.notify or other.when)
+    if not (plain and isinstance(first, Package) and isinstance(second, Package)):
+        return None
+    return merged(first, second) if mergeable(first, second) else None
+
+
+def _check_packages(steps: Sequence[Added]) -> None:
+    """A package wanted at one place and unwanted at another would change at every converge."""
+    wanted: dict[str, Added] = {}
+    for one in steps:
+        if not isinstance(one.resource, Package) or one.when:
+            continue
+        for name in one.resource.names:
+            before = wanted.setdefault(name, one)
+            if _wish(before.resource, name) != _wish(one.resource, name):
+                raise BadCookbook(
+                    "duplicate-resource",
+                    f"package {name} is declared twice, with different wishes",
+                    expected=f"the same as at {before.place}",
+                    found=f"another absent or version at {one.place}",
+                    hint="declare it once, or the same at both places",
+                    place=one.place,
+                )
+
+
+def _wish(package: Resource, name: str) -> tuple[bool, str]:
+    if not isinstance(package, Package):
+        return False, ""
+    return package.absent, package.versions.get(name, "")

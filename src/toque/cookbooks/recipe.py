@@ -1,0 +1,263 @@
+"""What a recipe function is given: it reads values here and adds resources."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import BadCookbook, nearest
+from ..fleet.app import App
+from ..fleet.release import Release
+from ..fleet.source import Source
+from ..node.model import Action, Facts, Guard
+from ..node.resource import Resource
+from ..node.values import Blob, Secret
+from .attributes import resolve
+from .cookbook import Cookbook, RecipeFunction, cookbook_of
+from .envfile import encode_env
+from .inputs import Inputs
+from .place import place_of
+from .templates import names_in, render
+
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Added:
+    """One call of ``Recipe.add``."""
+
+    resource: Resource
+    place: str
+    notify: tuple[Action, ...] = ()
+    when: tuple[Guard, ...] = ()
+
+
+class Recipe:
+    """Collects resources in the order they are added.
+
+    One object serves all recipes of one plan; templates, files and attributes are always those of
+    the cookbook whose recipe is running.
+    """
+
+    def __init__(self, inputs: Inputs, cookbook: Cookbook) -> None:
+        self._inputs = inputs
+        self._cookbooks = [cookbook]
+        self._done: set[RecipeFunction] = set()
+        self._attributes: dict[type[Any], Any] = {}
+        self.added: list[Added] = []
+        self.secrets: dict[str, str] = {}  # texts handed out, so that they can be masked
+
+    @property
+    def facts(self) -> Facts:
+        """What the node is."""
+        return self._inputs.facts
+
+    def port(self, purpose: str, usual: int) -> int:
+        """The port for ``http``, ``postgres`` and so on: ``usual``, unless this machine was given
+        another one (a kitchen machine that shares its host's network)."""
+        given = self._inputs.facts.extra.get("ports", {})
+        return int(given.get(purpose, usual))
+
+    @property
+    def node(self) -> str:
+        return self._inputs.node
+
+    @property
+    def stack(self) -> str:
+        return self._inputs.stack
+
+    @property
+    def apps(self) -> tuple[App, ...]:
+        """The apps that run on this node."""
+        return tuple(self._inputs.apps)
+
+    @property
+    def app(self) -> App:
+        """The app being deployed.  Raises ``BadCookbook`` outside deploy and undeploy."""
+        if self._inputs.app is None:
+            raise self._not_here("app", place_of(sys._getframe(1)))
+        return self._inputs.app
+
+    @property
+    def release(self) -> Release:
+        """The release being deployed.  Raises ``BadCookbook`` outside deploy."""
+        if self._inputs.release is None:
+            raise self._not_here("release", place_of(sys._getframe(1)))
+        return self._inputs.release
+
+    @property
+    def source(self) -> Source:
+        """How the release's code reaches the node.  Raises ``BadCookbook`` outside deploy."""
+        if self._inputs.source is None:
+            raise self._not_here("source", place_of(sys._getframe(1)))
+        return self._inputs.source
+
+    @property
+    def uv(self) -> Blob:
+        """The program that builds virtual environments, for ``File(..., content=r.uv)``."""
+        return self._inputs.uv or Blob("0" * 64)
+
+    def attributes(self, kind: type[T]) -> T:
+        """The attributes of the cookbook that declares ``kind``, all layers applied."""
+        if kind not in self._attributes:
+            self._attributes[kind] = resolve(
+                kind,
+                self._owner(kind, place_of(sys._getframe(1))).name,
+                self._inputs.layers,
+            )
+        found: T = self._attributes[kind]
+        return found
+
+    def environment(self, app: App | None = None) -> Mapping[str, str | Secret]:
+        """All variables of ``app`` (the one being deployed), secrets as ``Secret``."""
+        chosen = app or self.app
+        values = self._inputs.environments[chosen.name].values()
+        for value in values.values():
+            if isinstance(value, Secret):
+                self.secrets[value.name] = value.reveal()
+        return values
+
+    def env_file(self, name: str, values: Mapping[str, str | Secret]) -> Secret:
+        """The text of an environment file that systemd and /bin/sh read byte for byte.
+
+        It is one secret called ``name``, for ``File(..., content=...)``.
+        """
+        return encode_env(name, values, place=place_of(sys._getframe(1)))
+
+    def secret(self, name: str) -> Secret:
+        """A secret by name, such as ``thena/SECRET_KEY``.  Raises ``BadCookbook``."""
+        known = {**self._inputs.secrets}
+        for environment in self._inputs.environments.values():
+            known.update(environment.named)
+        if name not in known:
+            raise BadCookbook(
+                "unknown-secret",
+                f"there is no secret '{name}' for this node",
+                expected=f"one of {', '.join(sorted(known))}" if known else "a declared secret",
+                found=name,
+                hint=nearest(name, sorted(known)),
+                place=place_of(sys._getframe(1)),
+            )
+        self.secrets[name] = known[name]
+        return Secret(name, known[name])
+
+    def render(self, template: str, **values: object) -> str:
+        """The text of ``templates/<template>``; every name it uses has to be passed."""
+        return render(self._root, template, values, place=place_of(sys._getframe(1)))
+
+    def file(self, name: str) -> bytes:
+        """The bytes of ``files/<name>``."""
+        folder = self._root / "files"
+        there = names_in(folder)
+        if name not in there:
+            raise BadCookbook(
+                "cookbook-file-missing",
+                f"there is no file '{name}'",
+                expected=f"a file in {folder}",
+                found=f"only {', '.join(there)}" if there else "no files at all",
+                hint=nearest(name, there),
+                place=place_of(sys._getframe(1)),
+            )
+        return (folder / name).read_bytes()
+
+    def add(
+        self,
+        resource: R,
+        *,
+        notify: Action | Sequence[Action] = (),
+        when: Guard | Sequence[Guard] = (),
+    ) -> R:
+        """Add a resource after those already there; returns it.
+
+        ``notify`` is owed to later resources when this one changes; ``when`` must all hold on the
+        node for the step to run.
+        """
+        place = place_of(sys._getframe(1))
+        if not isinstance(resource, Resource):
+            raise BadCookbook(
+                "not-a-resource",
+                "only resources can be added",
+                expected="a resource, such as File(...)",
+                found=type(resource).__name__,
+                place=place,
+            )
+        actions = (notify,) if isinstance(notify, Action) else tuple(notify)
+        guards = (when,) if isinstance(when, Guard) else tuple(when)
+        if not all(isinstance(a, Action) for a in actions):
+            raise BadCookbook(
+                "not-an-action",
+                f"{resource.id} notifies something that is not an action",
+                expected="a resource's verb, such as nginx.reload",
+                found=", ".join(repr(a) for a in actions if not isinstance(a, Action)),
+                place=place,
+            )
+        self.added.append(Added(resource, place, actions, guards))
+        return resource
+
+    def include(self, function: RecipeFunction) -> None:
+        """Run another recipe here, once per plan; a second time does nothing."""
+        if function in self._done:
+            return
+        owner = cookbook_of(function.__module__) or self._cookbooks[-1]
+        self.run(owner, function)
+
+    def run(self, cookbook: Cookbook, function: RecipeFunction) -> None:
+        """Run ``function`` as a recipe of ``cookbook``, unless it already ran."""
+        if function in self._done:
+            return
+        self._done.add(function)
+        self._cookbooks.append(cookbook)
+        function(self)
+        # Left as it is after an error, so that the compiler can name the cookbook.
+        self._cookbooks.pop()
+
+    @property
+    def attribute_types(self) -> frozenset[type[Any]]:
+        """The attribute classes that recipes have asked for, nested ones included."""
+        return frozenset(type(one) for top in self._attributes.values() for one in _all(top))
+
+    @property
+    def current(self) -> Cookbook:
+        """The cookbook whose recipe is running."""
+        return self._cookbooks[-1]
+
+    @property
+    def _root(self) -> Path:
+        return self._cookbooks[-1].root
+
+    def _owner(self, kind: type[Any], place: str) -> Cookbook:
+        for cookbook in reversed(self._cookbooks):
+            if cookbook.attributes is kind:
+                return cookbook
+        owner = cookbook_of(kind.__module__, kind)
+        if owner is None:
+            raise BadCookbook(
+                "attributes-without-cookbook",
+                f"no cookbook has {kind.__name__} as its attributes",
+                expected=f"Cookbook(..., attributes={kind.__name__}) where the class stands",
+                found=f"none in {kind.__module__}",
+                place=place,
+            )
+        return owner
+
+    def _not_here(self, what: str, place: str) -> BadCookbook:
+        return BadCookbook(
+            "no-app-here",
+            f"this recipe asks for r.{what}, and no app is being deployed",
+            expected="r.app and r.release in deploy recipes, r.apps elsewhere",
+            found="another event",
+            place=place,
+        )
+
+
+def _all(value: object) -> Iterator[object]:
+    """A dataclass value and the dataclass values inside it."""
+    names = getattr(value, "__dataclass_fields__", ())
+    if names:
+        yield value
+    for name in names:
+        yield from _all(getattr(value, name))

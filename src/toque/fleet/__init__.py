@@ -1,0 +1,1 @@
+"""The domain as frozen values and pure functions: stack, layers, nodes, apps, releases."""

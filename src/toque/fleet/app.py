@@ -1,0 +1,83 @@
+"""An app: a git repository plus how to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from . import names
+
+
+@dataclass(frozen=True)
+class Database:
+    """A role and a database of its own, and the variable that holds their URL.
+
+    Without ``host`` the URL points at the machine's own socket directory.  ``scheme`` is the
+    URL's first word, for libraries that choose their driver by it.
+    """
+
+    name: str
+    kind: Literal["postgresql"] = "postgresql"
+    variable: str = "DATABASE_URL"
+    role: str = ""
+    host: str = ""
+    port: int = 5432
+    scheme: str = "postgresql"
+
+
+@dataclass(frozen=True)
+class App:
+    """``root`` is the folder inside the repository that holds the app; ``health`` the path the
+    rehearsal asks for ``answers`` good answers in a row; ``keep`` how many releases stay;
+    ``secrets`` maps variables to ``generate``, ``file:PATH`` or ``env:NAME``."""
+
+    name: str
+    repository: str
+    layer: str
+    branch: str = "main"
+    root: str = "."
+    server: Literal["uwsgi", "gunicorn"] = "gunicorn"
+    entry: str = "wsgi:app"
+    lock: str = "requirements.txt"
+    python: str | None = None
+    processes: int = 2
+    domains: tuple[str, ...] = ()
+    health: str = "/"
+    answers: int = 3
+    migrate: tuple[str, ...] = ()
+    keep: int = 5
+    requires: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    database: Database | None = None
+
+    @property
+    def user(self) -> str:
+        """Who runs the app."""
+        return self.name
+
+    @property
+    def deploy_user(self) -> str:
+        """Who fetches its code and builds its environment."""
+        return f"{self.name}-deploy"
+
+    @property
+    def home(self) -> str:
+        return f"/srv/www/{self.name}"
+
+    @property
+    def host(self) -> str:
+        """The Host header of its site; an app without domains answers to any."""
+        return self.domains[0] if self.domains else "localhost"
+
+    @property
+    def remote(self) -> bool:
+        """Whether the node fetches the code itself; otherwise it is sent from here."""
+        return names.is_remote(self.repository)
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The names of all variables that the app will see."""
+        given = {*self.env, *self.secrets}
+        return frozenset(given | {self.database.variable} if self.database else given)

@@ -1,0 +1,137 @@
+"""What types cannot say about a project's values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import AskedWrongly, nearest
+from . import names
+from .app import App, Database
+from .layer import EVENTS, Layer
+from .node import Node
+from .spot import Spot
+from .stack import Stack
+
+SOURCES = ("generate", "file:PATH", "env:NAME")
+
+
+def check_stack(stack: Stack, at: Spot) -> None:
+    names.name(stack.name, at / "name")
+    for path in stack.cookbooks:
+        names.local_path(path, at / "cookbooks")
+
+
+def check_layer(layer: Layer, at: Spot) -> None:
+    names.name(layer.name, at)
+    for event in EVENTS:
+        for cookbook in layer.cookbooks(event):
+            names.cookbook_name(cookbook, at / event)
+
+
+def check_node(node: Node, layers: Mapping[str, Layer], at: Spot) -> None:
+    names.name(node.name, at)
+    names.address(node.address, at / "address")
+    if node.port is not None:
+        names.within(node.port, 1, 65535, at / "port")
+    if node.key is not None:
+        names.local_path(node.key, at / "key")
+    _layer_known(node.layer, layers, at / "layer")
+
+
+def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
+    names.app_name(app.name, at)
+    _layer_known(app.layer, layers, at / "layer")
+    names.repository(app.repository, at / "repository")
+    names.ref(app.branch, at / "branch")
+    names.inside(app.root, at / "root")
+    names.inside(app.lock, at / "lock")
+    names.entry(app.entry, at / "entry")
+    if app.python is not None:
+        names.python(app.python, at / "python")
+    names.within(app.processes, 1, 512, at / "processes")
+    names.within(app.answers, 1, 100, at / "answers")
+    names.within(app.keep, 1, 100, at / "keep")
+    for domain in app.domains:
+        names.domain(domain, at / "domains")
+    names.web_path(app.health, at / "health")
+    for argument in app.migrate:
+        names.value(argument, at / "migrate")
+    for name, value in app.env.items():
+        names.variable(name, at / "env" / name)
+        names.value(value, at / "env" / name)
+    for name, source in app.secrets.items():
+        names.variable(name, at / "secrets" / name)
+        _source(source, at / "secrets" / name)
+    if app.database:
+        _database(app.database, at / "database")
+    _twice(app, at)
+    _required(app, at)
+
+
+def _layer_known(name: str, layers: Mapping[str, Layer], at: Spot) -> None:
+    if name not in layers:
+        raise AskedWrongly(
+            "unknown-layer",
+            f"there is no layer '{name}'",
+            expected=f"one of {', '.join(layers)}" if layers else f"a table [layers.{name}]",
+            found=name,
+            hint=nearest(name, layers),
+            place=str(at),
+        )
+
+
+def _source(source: str, at: Spot) -> None:
+    kind, _, rest = source.partition(":")
+    good = source == "generate" or (kind == "file" and rest and not names.invisible(rest))
+    if kind == "env" and rest:
+        good = bool(names.VARIABLE.fullmatch(rest))
+    if not good:
+        # What stands here may be the secret itself, so it is not shown.
+        raise AskedWrongly(
+            "bad-secret-source",
+            f"{at.name} does not say where the secret comes from",
+            expected=f"one of {', '.join(SOURCES)}",
+            found="something else (not shown: it may be the secret itself)",
+            hint="a secret's text never stands in this file",
+            place=str(at),
+        )
+
+
+def _database(database: Database, at: Spot) -> None:
+    names.name(database.name.replace("_", "-"), at / "name")
+    if database.role:
+        names.name(database.role.replace("_", "-"), at / "role")
+    names.variable(database.variable, at / "variable")
+    if database.host:
+        names.domain(database.host.lower(), at / "host")
+    names.within(database.port, 1, 65535, at / "port")
+    names.name(database.scheme.replace("+", "-"), at / "scheme")
+
+
+def _twice(app: App, at: Spot) -> None:
+    from_database = {app.database.variable} if app.database else set()
+    twice = (set(app.env) & set(app.secrets)) | (from_database & {*app.env, *app.secrets})
+    if twice:
+        name = sorted(twice)[0]
+        raise AskedWrongly(
+            "variable-twice",
+            f"{name} of app {app.name} is set in two places",
+            expected="each variable in one of env, secrets and database",
+            found=name,
+            place=str(at / ("secrets" if name in app.secrets else "env") / name),
+        )
+
+
+def _required(app: App, at: Spot) -> None:
+    for name in app.requires:
+        if name not in app.variables:
+            raise AskedWrongly(
+                "variable-missing",
+                f"app {app.name} requires {name}, which is not set",
+                expected=f"{name} in [{at.name}.env], [{at.name}.secrets] or [{at.name}.database]",
+                found="no such variable",
+                hint=nearest(name, sorted(app.variables))
+                or f'write {name} = "..." under [{at.name}.env], or '
+                f'{name} = "generate" under [{at.name}.secrets]',
+                place=str(at / "requires"),
+            )

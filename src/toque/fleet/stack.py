@@ -1,0 +1,16 @@
+"""A stack: everything that is run together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stack:
+    """``cookbooks`` are directories, relative to the file that names them."""
+
+    name: str
+    cookbooks: tuple[str, ...] = ()
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Throwaway machines: made in about a second, truly separate, gone without a trace."""

@@ -1,0 +1,173 @@
+"""What the kitchen can do, one function each; the command line calls nothing else.
+
+Every function takes the ``Kitchen`` it works in.  ``Kitchen.from_environment(os.environ)`` reads
+TOQUE_KITCHEN_DIR and TOQUE_CACHE_DIR.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import AskedWrongly
+from .choose import AUTO, choose
+from .driver import Driver, Progress
+from .drivers.chroot import Chroot
+from .drivers.nspawn import Nspawn
+from .machine import Machine, Spec, Verdict
+from .state import Store, checked
+
+
+@dataclass(frozen=True)
+class Kitchen:
+    store: Store
+    drivers: tuple[Driver, ...]
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Kitchen:
+        store = Store.from_environment(environ)
+        return cls(store, (Nspawn(store, environ), Chroot(store, environ)))
+
+    def driver(self, machine: Machine) -> Driver:
+        return next(driver for driver in self.drivers if driver.name == machine.driver)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A machine as it is at this moment.  ``state``: running, stopped or half-made."""
+
+    machine: Machine
+    state: str
+
+
+def silent(text: str) -> None:
+    """Progress that nobody watches."""
+
+
+def create(
+    kitchen: Kitchen,
+    name: str,
+    *,
+    driver: str = AUTO,
+    release: str = "bookworm",
+    packages: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Machine:
+    """Make a machine, or find it: a finished one is started, a half-made one is made anew."""
+    checked(name)
+    with kitchen.store.lock(name):
+        record = kitchen.store.read(name)
+        if record and record.ready:
+            asked = (record.spec.driver if driver == AUTO else driver, release, tuple(packages))
+            has = (record.spec.driver, record.spec.release, record.spec.packages)
+            if asked != has:
+                raise AskedWrongly(
+                    "kitchen-machine-differs",
+                    f"machine {name} exists and is another kind",
+                    expected=f"driver {asked[0]}, release {asked[1]}, packages {list(asked[2])}",
+                    found=f"driver {has[0]}, release {has[1]}, packages {list(has[2])}",
+                    hint=f"toque kitchen destroy {name}",
+                )
+            progress(f"machine {name}: exists, {record.spec.driver}")
+            kitchen.driver(record.machine).start(record.machine)
+            return record.machine
+        chosen, verdicts = choose(driver, kitchen.drivers)
+        for verdict in verdicts:
+            word = "works" if verdict.works else "does not work here"
+            progress(f"driver {verdict.driver}: {word} ({verdict.reason})")
+        if record:
+            progress(f"machine {name}: clearing away what an interrupted run left")
+            kitchen.driver(record.machine).destroy(record.machine)
+        return chosen.create(Spec(name, chosen.name, release, tuple(packages)), progress)
+
+
+def find(kitchen: Kitchen, name: str) -> Machine:
+    """The machine of that name."""
+    record = kitchen.store.read(name)
+    if record is None:
+        raise AskedWrongly(
+            "kitchen-no-machine",
+            f"there is no machine {name}",
+            expected="one of " + ", ".join(kitchen.store.names() or ["(none exist)"]),
+            found=name,
+            hint=f"toque kitchen create {name}",
+        )
+    return record.machine
+
+
+def all_machines(kitchen: Kitchen) -> list[Seen]:
+    """Every machine, with its state looked at now."""
+    found = []
+    for name in kitchen.store.names():
+        record = kitchen.store.read(name)
+        if record:
+            runs = kitchen.driver(record.machine).running(record.machine)
+            state = ("running" if runs else "stopped") if record.ready else "half-made"
+            found.append(Seen(record.machine, state))
+    return found
+
+
+def destroy(kitchen: Kitchen, name: str) -> bool:
+    """Take all of a machine away, whatever state it is in; False when there was none."""
+    with kitchen.store.lock(checked(name)):
+        record = kitchen.store.read(name)
+        if record is None:
+            for driver in kitchen.drivers:
+                driver.sweep()
+            return False
+        kitchen.driver(record.machine).destroy(record.machine)
+        return True
+
+
+def start(kitchen: Kitchen, name: str) -> None:
+    with kitchen.store.lock(checked(name)):
+        machine = find(kitchen, name)
+        kitchen.driver(machine).start(machine)
+
+
+def stop(kitchen: Kitchen, name: str) -> None:
+    with kitchen.store.lock(checked(name)):
+        machine = find(kitchen, name)
+        kitchen.driver(machine).stop(machine)
+
+
+def reboot(kitchen: Kitchen, name: str) -> None:
+    with kitchen.store.lock(checked(name)):
+        machine = find(kitchen, name)
+        kitchen.driver(machine).reboot(machine)
+
+
+def power_cut(kitchen: Kitchen, name: str) -> None:
+    """Everything in the machine dies at once; ``start`` boots it again."""
+    with kitchen.store.lock(checked(name)):
+        machine = find(kitchen, name)
+        kitchen.driver(machine).kill(machine)
+
+
+def running(kitchen: Kitchen, name: str) -> bool:
+    machine = find(kitchen, name)
+    return kitchen.driver(machine).running(machine)
+
+
+def execute(
+    kitchen: Kitchen, name: str, argv: Sequence[str], stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    machine = find(kitchen, name)
+    return kitchen.driver(machine).exec(machine, argv, stdin)
+
+
+def login(kitchen: Kitchen, name: str, argv: Sequence[str] = ("/bin/bash", "-l")) -> int:
+    """A shell in the machine on this terminal; returns its exit status."""
+    machine = find(kitchen, name)
+    return kitchen.driver(machine).shell(machine, argv)
+
+
+def console(kitchen: Kitchen, name: str, lines: int = 100) -> str:
+    machine = find(kitchen, name)
+    return kitchen.driver(machine).console(machine, lines)
+
+
+def verdicts(kitchen: Kitchen) -> list[Verdict]:
+    """What each driver says about this host."""
+    return [driver.probe() for driver in kitchen.drivers]

@@ -1,0 +1,71 @@
+"""The seam between the kitchen and one way of making machines.
+
+A driver keeps nothing in memory: everything it must know later lies in the machine's folder or in
+the kernel, so that another process, after a kill at any point, can carry on or clear away.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from .machine import Machine, Spec, Verdict
+
+Progress = Callable[[str], None]
+
+
+class Driver(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def probe(self) -> Verdict:
+        """Try, cheaply and for real, what this driver needs; leaves nothing behind."""
+        ...
+
+    def create(self, spec: Spec, progress: Progress) -> Machine:
+        """Make and start a machine; returns when its SSH answers.
+
+        The record of the machine is on disk before anything else of it exists.
+        """
+        ...
+
+    def start(self, machine: Machine) -> None:
+        """Boot it and wait for SSH; nothing happens when it runs already."""
+        ...
+
+    def stop(self, machine: Machine) -> None:
+        """Power it off cleanly; its files stay."""
+        ...
+
+    def reboot(self, machine: Machine) -> None:
+        """Restart it through its own init and wait for SSH."""
+        ...
+
+    def kill(self, machine: Machine) -> None:
+        """Cut its power: every process dies at once and nothing is told."""
+        ...
+
+    def destroy(self, machine: Machine) -> None:
+        """Take away all of it, whatever half state it is in.  Safe to repeat."""
+        ...
+
+    def sweep(self) -> None:
+        """Remove what belongs to no recorded machine: a kill may come before the record."""
+        ...
+
+    def running(self, machine: Machine) -> bool: ...
+
+    def exec(
+        self, machine: Machine, argv: Sequence[str], stdin: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run a program in it as root, without SSH; output is captured."""
+        ...
+
+    def shell(self, machine: Machine, argv: Sequence[str] = ("/bin/bash", "-l")) -> int:
+        """Run a program in it on this process's own terminal; returns its exit status."""
+        ...
+
+    def console(self, machine: Machine, lines: int = 100) -> str:
+        """The last lines that its init printed."""
+        ...

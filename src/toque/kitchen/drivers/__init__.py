@@ -1,0 +1,1 @@
+"""The ways of making a machine, one file each."""

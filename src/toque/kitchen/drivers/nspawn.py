@@ -1,0 +1,303 @@
+"""Machines with a real systemd: an overlay on an image, booted by systemd-nspawn.
+
+folder/keys, upper, work, apt   made by create
+folder/root                     the overlay, mounted while the machine exists
+folder/keeper.json, boot.json   see keeper.py
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import Failed
+from .. import addresses, cgroups, identity, images, keeper, network, packages
+from ..driver import Progress
+from ..machine import ENVIRONMENT, STANDARD_PORTS, Machine, Spec, Verdict
+from ..process import alive, detached, send, until, with_argument
+from ..state import Record, Store
+from .overlay import mount, unmount
+
+# systemd(1): what `machinectl poweroff` and `reboot` send to the machine's first process.
+POWER_OFF = signal.SIGRTMIN + 4
+REBOOT = signal.SIGRTMIN + 5
+STOP_S = 95.0  # systemd itself waits up to 90 s for a process that ignores SIGTERM
+
+# Tried in namespaces of its own, so that nothing of it stays: what creating a machine needs.
+PROBE = """
+import os, subprocess, sys
+d = sys.argv[1]
+for n in "lower", "upper", "work", "root":
+    os.makedirs(f"{d}/{n}", exist_ok=True)
+layers = f"lowerdir={d}/lower,upperdir={d}/upper,workdir={d}/work"
+for argv in (
+    ["mount", "-t", "tmpfs", "tmpfs", f"{d}/lower"],
+    ["mount", "-t", "overlay", "-o", layers, "overlay", f"{d}/root"],
+    ["ip", "link", "add", "tqkprobe", "type", "bridge"],
+    ["nft", "add", "table", "ip", "toque_probe"],
+):
+    done = subprocess.run(argv, capture_output=True, text=True)
+    if done.returncode:
+        words = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        sys.exit(f"`{' '.join(argv[:4])}` failed: {words}")
+"""
+
+
+@dataclass(frozen=True)
+class Nspawn:
+    store: Store
+    environ: Mapping[str, str]
+    name: str = "nspawn"
+
+    def probe(self) -> Verdict:
+        reason = self._reason_against()
+        return Verdict(self.name, not reason, reason or "namespaces, overlay and bridge work")
+
+    def _reason_against(self) -> str:
+        if os.geteuid() != 0:
+            return "needs root"
+        for program, package in (
+            ("systemd-nspawn", "systemd-container"),
+            ("mmdebstrap", "mmdebstrap"),
+            ("nft", "nftables"),
+            ("ip", "iproute2"),
+            ("ssh-keygen", "openssh-client"),
+            ("unshare", "util-linux"),
+        ):
+            if shutil.which(program) is None:
+                return f"{program} is not installed (apt-get install {package})"
+        place = self.store.state / f"probe-{os.getpid()}"
+        place.mkdir(parents=True)
+        try:
+            flags = ["--mount", "--uts", "--ipc", "--net", "--pid", "--fork"]
+            done = subprocess.run(
+                ["unshare", *flags, sys.executable, "-I", "-c", PROBE, str(place)],
+                capture_output=True,
+                text=True,
+            )
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+            self.store.tidy()
+        if done.returncode != 0:
+            return (done.stderr.strip().splitlines() or ["unshare failed"])[-1]
+        groups = cgroups.groups(self.store.tag, f"probe-{os.getpid()}")
+        if not groups:
+            return "no control groups are mounted"
+        try:
+            cgroups.make(groups)
+            with open(network.FORWARD, "r+"):
+                pass
+        except OSError as error:
+            return f"cannot write to {error.filename}: {error.strerror}"
+        finally:
+            cgroups.remove(groups)
+        return ""
+
+    def create(self, spec: Spec, progress: Progress) -> Machine:
+        folder = self.store.folder(spec.name)
+        recipe = images.recipe("systemd", spec.release, spec.packages, self.environ)
+        image = images.ensure(self.store, recipe, progress)
+        machine = self._written_down(spec, folder, image.name)
+        identity.make_keys(folder / "keys")
+        packages.layer(self.store, spec.release, folder / "apt")
+        (folder / "upper").mkdir(exist_ok=True)
+        (folder / "upper").chmod(0o755)
+        self._mount(machine)
+        identity.write(machine)
+        self.start(machine)
+        self.store.write(Record(spec, machine, ready=True))
+        return machine
+
+    def _written_down(self, spec: Spec, folder: Path, image: str) -> Machine:
+        """Choose the machine's address and write its record, under the network's lock."""
+        with self.store.lock("network"):
+            net = network.ensure(self.store.tag)
+            taken = {record.machine.address for record in self.store.records()}
+            address = str(addresses.free_address(net.subnet, taken))
+            host_key = identity.make_keys(folder / "keys")
+            machine = Machine(
+                name=spec.name,
+                driver=self.name,
+                release=spec.release,
+                address=address,
+                ssh_port=STANDARD_PORTS["ssh"],
+                key=folder / "keys/login_key",
+                host_key=host_key,
+                root=folder / "root",
+                ports=dict(STANDARD_PORTS),
+                created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                image=image,
+            )
+            self.store.write(Record(spec, machine, ready=False))
+        return machine
+
+    def _mount(self, machine: Machine) -> None:
+        folder = machine.folder
+        image = self.store.cache / "images" / machine.image
+        if not image.is_dir():
+            raise Failed(
+                "kitchen-image-gone",
+                f"machine {machine.name} stands on an image that was removed",
+                expected=str(image),
+                hint=f"toque kitchen destroy {machine.name}",
+            )
+        mount(machine.root, [folder / "apt", image], folder / "upper", folder / "work")
+
+    def start(self, machine: Machine) -> None:
+        if not self.running(machine):
+            self._boot(machine)
+        identity.wait_for_ssh(machine, lambda: self.console(machine))
+
+    def _boot(self, machine: Machine) -> None:
+        folder = machine.folder
+        with self.store.lock("network"):
+            net = network.ensure(self.store.tag)
+        self._mount(machine)
+        groups = self._groups(machine)
+        cgroups.make(groups)
+        (folder / "boot.json").unlink(missing_ok=True)
+        argv = ["systemd-nspawn", "--quiet", f"--directory={machine.root}"]
+        argv += [f"--machine={self._unique(machine)}", f"--hostname={machine.name}"]
+        argv += ["--register=no", "--keep-unit", "--boot", f"--network-bridge={net.bridge}"]
+        argv += ["--resolv-conf=off", "--timezone=off", "--link-journal=no"]
+        settings = {
+            "argv": argv,
+            "cgroups": [str(group) for group in groups],
+            "address": machine.address,
+            "gateway": net.gateway,
+            "folder": str(folder),
+        }
+        (folder / "keeper.json").write_text(json.dumps(settings))
+        keeping = [sys.executable, "-I", keeper.__file__, str(folder / "keeper.json")]
+        detached(keeping, folder / "keeper.id", folder / "keeper.log")
+        until(lambda: self._leader(machine) is not None or not with_argument(keeping[-1]), 20.0)
+        if self._leader(machine) is None:
+            self.kill(machine)
+            raise Failed(
+                "kitchen-boot-failed",
+                f"machine {machine.name} did not boot",
+                expected="its first process with a network interface within 20 s",
+                hint=f"toque kitchen destroy {machine.name}",
+                log=[
+                    *self.console(machine).splitlines()[-10:],
+                    *(folder / "keeper.log").read_text().splitlines()[-5:],
+                ],
+            )
+
+    def stop(self, machine: Machine) -> None:
+        leader = self._leader(machine)
+        if leader:
+            os.kill(leader, POWER_OFF)
+            until(lambda: not self.running(machine), STOP_S, 0.02)
+        self.kill(machine)
+
+    def reboot(self, machine: Machine) -> None:
+        leader = self._leader(machine)
+        if leader is None:
+            self.start(machine)
+            return
+        before = self._boot_state(machine)
+        os.kill(leader, REBOOT)
+        again = until(
+            lambda: self._boot_state(machine).get("boot", 0) > before["boot"], STOP_S, 0.02
+        )
+        if not again:
+            raise Failed(
+                "kitchen-boot-failed",
+                f"machine {machine.name} did not come back from its reboot",
+                expected=f"another boot within {STOP_S:g} s",
+                hint=f"toque kitchen destroy {machine.name}",
+                log=self.console(machine).splitlines()[-10:],
+            )
+        identity.wait_for_ssh(machine, lambda: self.console(machine))
+
+    def kill(self, machine: Machine) -> None:
+        cgroups.cut(self._groups(machine))
+        config = str(machine.folder / "keeper.json")
+        # The keeper ends by itself when nspawn does.  One that has not started nspawn yet is in
+        # none of the machine's groups, and is known by its argument only.
+        if not until(lambda: not with_argument(config), 1.0):
+            for pid in with_argument(config):
+                send(pid, signal.SIGKILL)
+            until(lambda: not with_argument(config), 5.0)
+            cgroups.cut(self._groups(machine))
+        (machine.folder / "boot.json").unlink(missing_ok=True)
+
+    def destroy(self, machine: Machine) -> None:
+        self.kill(machine)
+        cgroups.remove(self._groups(machine))
+        unmount(machine.root)
+        packages.take_back(self.store, machine.release, machine.folder / "upper")
+        unique = self._unique(machine)
+        for place in ("propagate", "unix-export"):
+            shutil.rmtree(f"/run/systemd/nspawn/{place}/{unique}", ignore_errors=True)
+        with self.store.lock("network"):
+            self.store.remove_folder(machine.name)
+        self.sweep()
+
+    def sweep(self) -> None:
+        with self.store.lock("network"):
+            self.store.remove_debris()
+            if not any(record.spec.driver == self.name for record in self.store.records()):
+                network.remove(self.store.tag)
+
+    def running(self, machine: Machine) -> bool:
+        return bool(cgroups.members(self._groups(machine)))
+
+    def exec(
+        self, machine: Machine, argv: Sequence[str], stdin: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*self._enter(machine), *argv], input=stdin, capture_output=True, check=False
+        )
+
+    def shell(self, machine: Machine, argv: Sequence[str] = ("/bin/bash", "-l")) -> int:
+        term = f"TERM={self.environ.get('TERM', 'dumb')}"
+        return subprocess.call([*self._enter(machine, term), *argv])
+
+    def console(self, machine: Machine, lines: int = 100) -> str:
+        try:
+            text = (machine.folder / "console.log").read_bytes().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def _enter(self, machine: Machine, *environment: str) -> list[str]:
+        leader = self._leader(machine)
+        if leader is None:
+            raise Failed(
+                "kitchen-not-running",
+                f"machine {machine.name} is not running",
+                hint=f"toque kitchen create {machine.name}",
+            )
+        spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
+        target = ["nsenter", f"--target={leader}", *spaces]
+        return [*target, "--", "env", "-i", *ENVIRONMENT, *environment]
+
+    def _groups(self, machine: Machine) -> list[Path]:
+        return cgroups.groups(self.store.tag, machine.name)
+
+    def _unique(self, machine: Machine) -> str:
+        """nspawn's own name for it: two kitchens may both have a machine of one name."""
+        return f"{machine.name}-{self.store.tag}"
+
+    def _leader(self, machine: Machine) -> int | None:
+        """The machine's first process, as this host numbers it; None when it does not run."""
+        identity_of: list[int] | None = self._boot_state(machine).get("leader")
+        return identity_of[0] if identity_of and alive(identity_of) else None
+
+    def _boot_state(self, machine: Machine) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = json.loads((machine.folder / "boot.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return state

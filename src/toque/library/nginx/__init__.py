@@ -1,0 +1,90 @@
+"""The web server: installed, told little, and given a site per app.
+
+A cookbook with templates of its own calls the parts in this order::
+
+    r.include(nginx.install)
+    nginx.site(r, app, r.render("site.conf.j2", ...))
+    r.include(nginx.run)
+
+A layer that names the cookbook gets the same with the site of ``templates/site.conf.j2`` for each
+app.  ``nginx.run`` comes last because it answers for all that changed before: one reload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from toque import Cookbook, File, Link, Package, Recipe, Service, User
+from toque.cookbooks.templates import render
+from toque.fleet.app import App
+
+TEST = ("nginx", "-t", "-q")  # looks at the whole configuration; a file it refuses is put back
+SERVICE = Service("nginx", running=True, enabled=True)
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """``package`` is Debian's smallest build that has all we use.  Sizes as nginx writes them.
+
+    Without ``port`` it is 80, or on a kitchen machine the one that was given to it.
+    """
+
+    package: str = "nginx-light"
+    port: int | None = None
+    largest_body: str = "10m"
+    answer_within_s: int = 75  # more than an app server's own limit, so that its message wins
+
+
+def install(r: Recipe) -> None:
+    """The package, without the page that Debian shows, and what all sites share.
+
+    nginx works as ``www-data``, which joins the group of each app to reach its socket.
+    """
+    a = r.attributes(Nginx)
+    r.add(Package(a.package))
+    if r.apps:
+        groups = tuple(app.user for app in r.apps)
+        r.add(User("www-data", groups=groups), notify=SERVICE.reload)
+    r.add(Link("/etc/nginx/sites-enabled/default", absent=True), notify=SERVICE.reload)
+    r.add(
+        File("/etc/nginx/conf.d/toque.conf", content=r.render("shared.conf.j2"), check=TEST),
+        notify=SERVICE.reload,
+    )
+
+
+def port(r: Recipe) -> int:
+    """Where sites listen.  Kitchen machines that share this host's network have a free port."""
+    given = r.attributes(Nginx).port
+    ports: Mapping[str, int] = r.facts.extra.get("ports", {})
+    return given if given is not None else ports.get("http", 80)
+
+
+def site(r: Recipe, app: App, text: str) -> None:
+    """Serve ``app`` as ``text`` says.  A file in sites-enabled is on as soon as it is there."""
+    r.add(
+        File(f"/etc/nginx/sites-enabled/{app.name}", content=text, check=TEST),
+        notify=SERVICE.reload,
+    )
+
+
+def run(r: Recipe) -> None:
+    """Started, started at boot, and reloaded when something above changed."""
+    r.add(SERVICE)
+
+
+def setup(r: Recipe) -> None:
+    """All of it, with our own template for each app's site."""
+    r.include(install)
+    for app in r.apps:
+        site(r, app, site_text(r, app))
+    r.include(run)
+
+
+def site_text(r: Recipe, app: App) -> str:
+    """The site of ``app`` by ``templates/site.conf.j2``."""
+    values = {"app": app, "a": r.attributes(Nginx), "port": port(r)}
+    return render(cookbook.root, "site.conf.j2", values)
+
+
+cookbook = Cookbook("nginx", attributes=Nginx, events={"setup": setup})

@@ -1,0 +1,54 @@
+"""What every Python web app on a node needs, and how one of its releases replaces another.
+
+``setup`` makes users, directories and tools, and needs nothing but the node's list of apps.
+``deploy`` is a sequence that a cookbook with templates of its own writes out::
+
+    here = python_app.layout(r)
+    if not r.source.kept:                       # a rollback finds all of this in place
+        python_app.fetch(r, here)
+        python_app.environment(r, here)
+        python_app.serve_by(r, here, settings=r.render(...), unit=r.render(...))
+        python_app.migrate(r, here)
+    python_app.switch(r, here)
+
+The cookbook's own ``deploy`` does that with the templates of ``gunicorn`` and ``uwsgi``.
+"""
+
+from __future__ import annotations
+
+from toque import Cookbook, Recipe
+
+from .accounts import PythonApp, setup
+from .layout import Layout, layout
+from .steps import environment, fetch, migrate, serve_by, switch
+
+__all__ = [
+    "Layout",
+    "PythonApp",
+    "cookbook",
+    "deploy",
+    "environment",
+    "fetch",
+    "layout",
+    "migrate",
+    "serve_by",
+    "setup",
+    "switch",
+]
+
+
+def deploy(r: Recipe) -> None:
+    """Put a release in the place of another, served as the app's ``server`` says."""
+    from toque.library import gunicorn, uwsgi  # they describe releases in our layout
+
+    server = uwsgi if r.app.server == "uwsgi" else gunicorn
+    here = layout(r)
+    if not r.source.kept:
+        fetch(r, here)
+        environment(r, here)
+        serve_by(r, here, settings=server.settings(r, here), unit=server.unit(r, here))
+        migrate(r, here)
+    switch(r, here)
+
+
+cookbook = Cookbook("python_app", attributes=PythonApp, events={"setup": setup, "deploy": deploy})

@@ -1,0 +1,46 @@
+"""Set-up: the tools, and for each app its two users and its directories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from toque import Directory, File, Package, Recipe, User
+from toque.fleet.app import App
+
+UV = "/usr/local/lib/toque/uv"
+
+
+@dataclass(frozen=True)
+class PythonApp:
+    """``packages`` is what every deploy uses; an app's own libraries come as wheels.
+
+    ``deploy_key`` is the path *on the node* of the private key that fetches a repository by SSH;
+    ``known_hosts`` the file there that names the host's own key.
+    """
+
+    packages: tuple[str, ...] = ("ca-certificates", "git", "iproute2", "openssh-client", "python3")
+    deploy_key: str = ""
+    known_hosts: str = "/etc/ssh/ssh_known_hosts"
+
+
+def setup(r: Recipe) -> None:
+    """Everything a deploy takes for granted.  It changes nothing of what is deployed."""
+    a = r.attributes(PythonApp)
+    r.add(Package(*a.packages))
+    for path in ("/usr/local/lib/toque", "/srv/www", "/etc/toque", "/etc/toque/apps"):
+        r.add(Directory(path, parents=True))
+    r.add(File(UV, content=r.uv, mode=0o755))
+    for app in r.apps:
+        account(r, app)
+
+
+def account(r: Recipe, app: App) -> None:
+    """One user runs the app, another fetches and builds it: the app cannot write its own code."""
+    r.add(User(app.user, system=True, home=f"{app.home}/shared", comment=f"{app.name}, runs it"))
+    r.add(User(app.deploy_user, system=True, home=app.home, comment=f"{app.name}, builds it"))
+    r.add(Directory(app.home))
+    r.add(Directory(f"{app.home}/releases"))
+    r.add(Directory(f"{app.home}/venvs"))
+    # The only place where the app may write, kept from release to release: uploads go here.
+    r.add(Directory(f"{app.home}/shared", owner=app.user, group=app.user, mode=0o750))
+    r.add(Directory(f"/etc/toque/apps/{app.name}"))

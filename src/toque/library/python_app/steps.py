@@ -1,0 +1,135 @@
+"""The steps of a deploy, in the order in which they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from toque import (
+    Action,
+    Checkout,
+    Command,
+    Current,
+    File,
+    Instance,
+    Recipe,
+    Releases,
+    Retired,
+    Unit,
+    Venv,
+)
+
+from .accounts import UV, PythonApp
+from .layout import SYSTEM_PYTHON, Layout
+
+
+def fetch(r: Recipe, here: Layout) -> None:
+    """The commit in a directory of its own, and its packages in an environment of their own.
+
+    Both are built by the deploy user.  An environment belongs to a lock file's content, so a
+    release with the lock of an earlier one finds its environment ready.
+    """
+    app, a = r.app, r.attributes(PythonApp)
+    r.add(
+        Checkout(
+            here.release,
+            app=app.name,
+            release_id=here.id,
+            mirror=f"{here.home}/repo.git",
+            commit=r.release.commit,
+            user=app.deploy_user,
+            group=app.user,
+            venv=here.venv,
+            socket=here.socket,
+            url=r.source.url or None,
+            bundle=r.source.bundle,
+            key_path=a.deploy_key or None,
+            known_hosts=a.known_hosts,
+            root=app.root,
+            refs=f"refs/heads/{app.branch}",
+            manifest={
+                "lock": sha256(r.source.lock).hexdigest(),
+                "venv": here.venv.rpartition("/")[2],
+                "server": app.server,
+                "env_version": r.release.environment,
+            },
+        )
+    )
+    r.add(
+        Venv(
+            here.venv,
+            app=app.name,
+            release=here.code,
+            user=app.deploy_user,
+            group=app.user,
+            lock=app.lock,
+            python=app.python or SYSTEM_PYTHON,
+            uv=UV,
+        )
+    )
+
+
+def environment(r: Recipe, here: Layout, also: Mapping[str, str] | None = None) -> None:
+    """The app's variables in a file that only root reads; the init system hands them over.
+
+    ``TOQUE_COMMIT`` and ``TOQUE_RELEASE`` are added, so that the app can say what it is.
+    """
+    values = {
+        **r.environment(),
+        **(also or {}),
+        "TOQUE_COMMIT": r.release.commit,
+        "TOQUE_RELEASE": here.id,
+    }
+    content = r.env_file(f"{here.app}/{here.id}.env", values)
+    r.add(File(here.environment, content=content, mode=0o600), notify=restart(here))
+
+
+def serve_by(r: Recipe, here: Layout, *, settings: str, unit: str) -> None:
+    """The app server's settings, and the unit that starts it.  Neither may hold a secret."""
+    r.add(File(here.settings, content=settings, group=r.app.user, mode=0o640), notify=restart(here))
+    r.add(Unit(here.unit, content=unit), notify=restart(here))
+
+
+def migrate(r: Recipe, here: Layout) -> None:
+    """The app's own command, once for each release: new code, real user, real environment."""
+    app = r.app
+    if not app.migrate:
+        return
+    program, *arguments = app.migrate
+    if "/" not in program:
+        program = f"{here.venv_link}/bin/{program}"
+    r.add(
+        Command(
+            (program, *arguments),
+            name=f"migrate {app.name} {here.id}",
+            user=app.user,
+            cwd=here.code,
+            environment_file=here.environment,
+            once=f"migrate {app.name} {here.id}",
+        )
+    )
+
+
+def switch(r: Recipe, here: Layout) -> None:
+    """Rehearse the release beside the one that serves, then move the visitors, then tidy up."""
+    app = r.app
+    r.add(
+        Instance(
+            here.unit,
+            socket=here.socket,
+            host=app.host,
+            group=app.user,
+            release=here.release,
+            current=here.current,
+            page=app.health,
+            answers=app.answers,
+        )
+    )
+    r.add(Current(here.current, release=f"releases/{here.id}", unit=here.unit, app=app.name))
+    r.add(Retired(app.name, keep_unit=here.unit))
+    r.add(Releases(app.name, current=here.id, user=app.deploy_user, keep=app.keep))
+
+
+def restart(here: Layout) -> Action:
+    """Owed when what a running instance was started with has changed."""
+    return Action(f"{Instance.kind}:{here.unit}", "restart")

@@ -1,0 +1,54 @@
+"""Where the parts of an app live on a node: names in, names out.
+
+    /srv/www/APP/releases/ID          one exported commit
+    /srv/www/APP/current              -> releases/ID, the switch
+    /etc/systemd/system/APP-ID.service
+    /run/APP-ID/app.sock              what the unit listens on
+    /var/lib/toque/apps/APP.jsonl     every switch, one line each
+
+A release ID is ``<12 hex of the commit>-<6 hex of its settings>``, so a unit's name tells which
+release it runs and an app ``shop`` never takes a unit of ``shop-admin`` for its own.
+"""
+
+import re
+from typing import Optional
+
+_ID = "[0-9a-f]{12}-[0-9a-f]{6}"
+
+UNITS = "/etc/systemd/system"
+
+
+def is_release(name: str) -> bool:
+    """Whether ``name`` has the form of a release ID."""
+    return re.fullmatch(_ID, name) is not None
+
+
+def unit_name(app: str, release: str) -> str:
+    return f"{app}-{release}.service"
+
+
+def release_of(app: str, unit: str) -> Optional[str]:
+    """The release ID that ``unit`` runs, or None when it is not a unit of ``app``."""
+    found = re.fullmatch(re.escape(app) + "-(" + _ID + r")\.service", unit)
+    return found.group(1) if found else None
+
+
+def socket_path(app: str, release: str) -> str:
+    return f"/run/{app}-{release}/app.sock"
+
+
+def apps_path(app: str) -> str:
+    """The directory of what the releases of ``app`` are given: ``ID.env``, ``ID.ini``."""
+    return f"/etc/toque/apps/{app}"
+
+
+def env_path(app: str, release: str) -> str:
+    return f"{apps_path(app)}/{release}.env"
+
+
+def app_path(app: str) -> str:
+    return f"/srv/www/{app}"
+
+
+def history_path(app: str) -> str:
+    return f"/var/lib/toque/apps/{app}.jsonl"

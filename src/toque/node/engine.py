@@ -1,0 +1,200 @@
+"""The walk: guard, compare, fix, compare again, answer notifications.
+
+Rules of this file:
+* Check mode is the same path without ``fix`` and ``perform``.
+* What a change will owe is journalled before the change is made, so a kill between the two never
+  loses a restart; when the change turns out not to have happened the debt is taken back.
+* A failed step ends the walk; the rest is "not run" and debts stay in the journal.
+* Verbs are listed strongest first in a type; performing one settles the weaker ones too.
+"""
+
+from typing import Callable, FrozenSet, List, Mapping, Optional, Tuple, Type
+
+from .errors import NotReady, StepFailed
+from .journal import Journal
+from .model import Action, Guard, Outcome, Plan, Status, Step
+from .resource import Resource, State, differing
+from .system import System
+from .wire import decode_value
+
+Emit = Callable[[Outcome], None]
+HIDDEN = "(differs; not shown because it holds a secret)"
+
+
+def walk(
+    plan: Plan,
+    system: System,
+    types: Mapping[str, Type[Resource]],
+    *,
+    journal: Journal,
+    secrets: Mapping[str, str],
+    check: bool = False,
+    begin: Callable[[Step], None] = lambda step: None,
+    emit: Emit = lambda outcome: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Tuple[Outcome, ...]:
+    """Run a plan's steps in order and say what happened to each.
+
+    ``begin`` is called before each step, ``emit`` after; ``stopping`` is asked between steps.
+    """
+    outcomes: List[Outcome] = []
+    ended = False
+    for step in plan.steps:
+        if ended or stopping():
+            ended = True
+            outcome = Outcome(step.id, Status.NOT_RUN, place=step.place)
+        else:
+            begin(step)
+            changes = any(o.status in (Status.WOULD_CHANGE, Status.UNKNOWN) for o in outcomes)
+            outcome = _timed(step, system, types, journal, secrets, check, changes)
+            ended = outcome.status is Status.FAILED
+        outcomes.append(outcome)
+        emit(outcome)
+    return tuple(outcomes)
+
+
+def _timed(
+    step: Step,
+    system: System,
+    types: Mapping[str, Type[Resource]],
+    journal: Journal,
+    secrets: Mapping[str, str],
+    check: bool,
+    earlier_changes: bool,
+) -> Outcome:
+    started = system.monotonic()
+    try:
+        resource = types[step.kind](**decode_value(dict(step.fields), secrets))
+        run = _Run(step, resource, system, journal, check)
+        outcome = run.outcome()
+    except NotReady as error:
+        unknown = check and earlier_changes
+        outcome = Outcome(step.id, Status.UNKNOWN) if unknown else _failed(step, error)
+    except StepFailed as error:
+        outcome = _failed(step, error)
+    except Exception as error:  # our bug: still end the run in order, with its last words
+        import traceback
+
+        outcome = _failed(
+            step,
+            StepFailed(
+                "node-bug",
+                f"{type(error).__name__}: {error}",
+                hint="please report this with the lines below",
+                log=traceback.format_exc().splitlines()[-12:],
+            ),
+        )
+    return Outcome(
+        step=outcome.step,
+        status=outcome.status,
+        diff=outcome.diff,
+        actions=outcome.actions,
+        seconds=system.monotonic() - started,
+        place=step.place,
+        notes=system.taken_notes(),
+        trouble=outcome.trouble,
+    )
+
+
+class _Run:
+    """One step on its way through the walk."""
+
+    def __init__(
+        self, step: Step, resource: Resource, system: System, journal: Journal, check: bool
+    ) -> None:
+        self.step = step
+        self.resource = resource
+        self.system = system
+        self.journal = journal
+        self.check = check
+
+    def outcome(self) -> Outcome:
+        if not all(holds(guard, self.system) for guard in self.step.when):
+            return Outcome(self.step.id, Status.SKIPPED)
+        wanted = self.resource.wanted()
+        found = self.resource.found(self.system)
+        keys = differing(wanted, found)
+        status, diff = Status.OK, ()  # type: Tuple[Status, Tuple[str, ...]]
+        if keys:
+            diff = self._shown(found, keys)
+            status = Status.WOULD_CHANGE if self.check else Status.CHANGED
+            if self.check:
+                self.journal.owe(self.step.notify)
+            else:
+                self._fix(wanted, found, keys)
+        return Outcome(self.step.id, status, diff=diff, actions=self._answer(keys))
+
+    def _shown(self, found: Optional[State], keys: FrozenSet[str]) -> Tuple[str, ...]:
+        if self.resource.sensitive():
+            return (HIDDEN,)
+        return tuple(self.resource.show(found, keys))
+
+    def _fix(self, wanted: Optional[State], found: Optional[State], keys: FrozenSet[str]) -> None:
+        before = self.journal.owed()
+        self.journal.owe(self.step.notify)
+        try:
+            self.resource.fix(self.system, keys)
+        except StepFailed:
+            self._take_back(found, before)
+            raise
+        finally:
+            self.system.forget(self.resource.disturbs)
+        if not self.resource.reads_back():
+            return
+        left = differing(wanted, self.resource.found(self.system))
+        if left:
+            raise StepFailed(
+                "not-fixed",
+                f"{self.step.id} is still not as wanted after it was put right",
+                expected="no difference",
+                found=f"a difference in {', '.join(sorted(left))}",
+            )
+
+    def _take_back(self, found: Optional[State], before: Tuple[Action, ...]) -> None:
+        """A fix that failed without changing anything owes nothing."""
+        self.system.forget(self.resource.disturbs)
+        try:
+            if self.resource.found(self.system) == found:
+                self.journal.settle(tuple(a for a in self.step.notify if a not in before))
+        except StepFailed:
+            pass  # cannot tell: keep the debt
+
+    def _answer(self, fixed: FrozenSet[str]) -> Tuple[str, ...]:
+        due = [a.verb for a in self.journal.owed() if a.target == self.step.id]
+        if not due:
+            return ()
+        all_due = tuple(Action(self.step.id, verb) for verb in due)
+        strongest = min(due, key=self.resource.verbs.index)
+        covered = strongest in self.resource.answered_by(fixed)
+        if not covered and not self.check:
+            self.resource.perform(self.system, strongest)
+            self.system.forget(self.resource.disturbs)
+        self.journal.settle(all_due)
+        return () if covered else (strongest,)
+
+
+def holds(guard: Guard, system: System) -> bool:
+    """Whether a guard lets its step run.  Raises ``StepFailed("guard-failed")``."""
+    if guard.test == "exists":
+        return system.stat(guard.value) is not None
+    if guard.test == "missing":
+        return system.stat(guard.value) is None
+    if guard.test == "fact":
+        name, wanted = guard.value
+        return bool(getattr(system.facts, name, system.facts.extra.get(name)) == wanted)
+    if guard.test in ("succeeds", "fails"):
+        ended = system.run(guard.value, check=False).code == 0
+        return ended == (guard.test == "succeeds")
+    raise StepFailed("guard-failed", f"there is no guard {guard.test!r}")
+
+
+def _failed(step: Step, error: StepFailed) -> Outcome:
+    trouble = {
+        "code": error.code,
+        "message": error.message,
+        "expected": error.expected,
+        "found": error.found,
+        "hint": error.hint,
+        "log": list(error.log),
+    }
+    return Outcome(step.id, Status.FAILED, trouble={k: v for k, v in trouble.items() if v})

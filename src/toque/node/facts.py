@@ -1,0 +1,76 @@
+"""What this machine is.  Works without /proc (a chroot) and starts no process."""
+
+import os
+import platform
+import socket
+from typing import Dict, List, Tuple
+
+from .model import Facts
+
+
+def gather(root: str = "/") -> Facts:
+    """The facts of this machine; ``root`` lets tests read another tree's os-release."""
+    release = _os_release(os.path.join(root, "etc/os-release"))
+    init, reason = _init(root)
+    return Facts(
+        hostname=socket.gethostname(),
+        os=release.get("ID", ""),
+        release=release.get("VERSION_ID", ""),
+        codename=release.get("VERSION_CODENAME", ""),
+        architecture=platform.machine(),
+        cpus=os.cpu_count() or 1,
+        memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        addresses=_addresses(),
+        init=init,
+        init_reason=reason,
+        python=platform.python_version(),
+        machine_id=_first_line(os.path.join(root, "etc/machine-id")),
+    )
+
+
+def _init(root: str) -> Tuple[str, str]:
+    """sd_booted(3): systemd runs when /run/systemd/system is a directory; scripts prove nothing."""
+    marker = os.path.join(root, "run/systemd/system")
+    if os.path.isdir(marker):
+        return "systemd", "/run/systemd/system exists"
+    return "supervisor", "/run/systemd/system does not exist"
+
+
+def _os_release(path: str) -> Dict[str, str]:
+    values = {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                name, equals, value = line.strip().partition("=")
+                if equals:
+                    values[name] = value.strip("\"'")
+    except FileNotFoundError:
+        pass
+    return values
+
+
+def _addresses() -> Tuple[str, ...]:
+    """IPv4 addresses of this machine's interfaces, loopback left out (SIOCGIFADDR, netdevice(7))."""
+    import fcntl
+    import struct
+
+    found: List[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("256s", name.encode()[:15])
+            try:
+                answer = fcntl.ioctl(probe.fileno(), 0x8915, request)
+            except OSError:
+                continue
+            address = socket.inet_ntoa(answer[20:24])
+            if not address.startswith("127."):
+                found.append(address)
+    return tuple(found)
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.readline().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,46 @@
+"""The record of switches of one app: a line of JSON each, oldest first, readable by root only."""
+
+import json
+from typing import Any, Dict, List, Mapping, Optional
+
+from .applayout import history_path
+from .system import System
+
+KEPT = 1000  # lines; a deploy every hour for six weeks
+
+
+def read_history(system: System, app: str) -> List[Dict[str, Any]]:
+    """Every switch that is on record; a line that cannot be read is left out."""
+    try:
+        text = system.read(history_path(app)).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    switches = []
+    for line in text.splitlines():
+        try:
+            switch = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(switch, dict) and "release" in switch:
+            switches.append(switch)
+    return switches
+
+
+def append_switch(system: System, app: str, switch: Mapping[str, Any]) -> None:
+    """Add one switch to the record."""
+    path = history_path(app)
+    for directory in ("/var/lib/toque", "/var/lib/toque/apps"):
+        if system.stat(directory) is None:
+            system.mkdir(directory, owner="root", group="root", mode=0o700)
+    switches = [*read_history(system, app), dict(switch)][-KEPT:]
+    text = "".join(json.dumps(one, sort_keys=True) + "\n" for one in switches)
+    system.write(path, text.encode("utf-8"), owner="root", group="root", mode=0o600)
+
+
+def previous_release(history: List[Dict[str, Any]], current: str) -> Optional[str]:
+    """The release that served before ``current`` began to, by the record."""
+    for switch in reversed(history):
+        if switch["release"] == current:
+            before = switch.get("from")
+            return before if isinstance(before, str) and before != current else None
+    return None

@@ -1,0 +1,124 @@
+"""What every init system offers, and the state of one unit as a value."""
+
+from dataclasses import dataclass
+from typing import List, Protocol, Sequence, Tuple, Union
+
+UNIT_DIRECTORIES = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/lib/systemd/system",
+    "/usr/lib/systemd/system",
+)
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """One unit, in systemd's words whichever init runs it.
+
+    ``load`` is LoadState (``loaded``, ``not-found``, ``bad-setting``, ``masked`` ...), ``active``
+    ActiveState, ``sub`` SubState, ``file`` UnitFileState.  ``stale`` means that the text on disk
+    is newer than what the init system has read.  ``members`` are the instances that an umbrella
+    unit stands for (``postgresql.service`` is one: it is active while its cluster is down).
+    """
+
+    name: str
+    load: str = "not-found"
+    active: str = "inactive"
+    sub: str = "dead"
+    file: str = ""
+    stale: bool = False
+    pid: int = 0
+    result: str = ""
+    exit_status: int = 0
+    members: Tuple[str, ...] = ()
+    partly: bool = False  # an umbrella with members that run and others, or itself, that do not
+    error: str = ""
+
+    @property
+    def exists(self) -> bool:
+        return self.load != "not-found"
+
+    @property
+    def running(self) -> bool:
+        return self.active in ("active", "reloading")
+
+    @property
+    def activity(self) -> Union[bool, str]:
+        """``running``, or a word for neither: ``partly``, or ``starting`` (perhaps for ever)."""
+        if self.partly:
+            return "partly"
+        return "starting" if self.active == "activating" else self.running
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it starts at boot; a unit without an [Install] section is ``static``: no."""
+        return self.file in ("enabled", "alias", "generated")
+
+
+def unit_name(name: str) -> str:
+    """``nginx`` -> ``nginx.service``; names that have a unit suffix stay as they are."""
+    suffixes = (".service", ".socket", ".timer", ".target", ".path", ".mount", ".slice")
+    return name if name.endswith(suffixes) else name + ".service"
+
+
+class InitSystem(Protocol):
+    """Starts, stops and keeps services.  Names carry their suffix (``thena.service``).
+
+    Every method raises ``StepFailed``: ``service-failed`` when a service does not do what was
+    asked (with its last log lines), ``init-unreachable`` when the init system does not answer.
+    All methods that change something drop the observations named ``units``.
+    """
+
+    @property
+    def name(self) -> str:
+        """``systemd`` or ``supervisor``."""
+        ...
+
+    def state(self, name: str) -> UnitState: ...
+
+    def prefetch(self, names: Sequence[str]) -> None:
+        """Read the states of many units in one exchange, for ``state`` to answer from."""
+        ...
+
+    def start(self, name: str) -> None:
+        """Start it, or do nothing when it runs; returns when it runs."""
+        ...
+
+    def stop(self, name: str) -> None:
+        """Stop it and wait for its end; nothing happens when it does not run."""
+        ...
+
+    def restart(self, name: str) -> None:
+        """Restart it; a service that never ran is started."""
+        ...
+
+    def reload(self, name: str) -> None:
+        """Make a running service read its configuration again."""
+        ...
+
+    def enable(self, name: str) -> None:
+        """Have it started at boot; what runs now is not touched."""
+        ...
+
+    def disable(self, name: str) -> None: ...
+
+    def loaded(self, name: str) -> bool:
+        """Whether the init system has read the unit's present text."""
+        ...
+
+    def load(self, name: str) -> None:
+        """Have the unit's present text read.  Starts, stops and restarts nothing."""
+        ...
+
+    def unload(self, name: str) -> None:
+        """Forget a unit whose text is gone."""
+        ...
+
+    def log(self, name: str, lines: int = 40) -> List[str]:
+        """The last lines it printed, oldest first; empty when there are none."""
+        ...
+
+    def places(self, name: str) -> Sequence[str]:
+        """Where a unit file of that name is looked for."""
+        ...

@@ -1,0 +1,217 @@
+"""systemd through systemctl and journalctl.
+
+One ``show`` with names costs 10 ms and 1 ms more a name; one with a pattern answers for every
+loaded unit and costs 270 ms (Debian 12, 72 units), so names it is.
+"""
+
+from dataclasses import replace
+from functools import partial
+from typing import Dict, FrozenSet, List, Sequence
+
+from ..errors import StepFailed
+from ..system import Result, System
+from .protocol import UNIT_DIRECTORIES, UnitState
+
+UNITS: FrozenSet[str] = frozenset({"units"})
+
+_PROPERTIES = (
+    "Id,Names,LoadState,LoadError,ActiveState,SubState,UnitFileState,NeedDaemonReload,"
+    "MainPID,Result,ExecMainStatus,Wants"
+)
+
+# A service of Type=simple counts as started before its program has done anything: one that dies
+# at once is looked at again after this time.
+SETTLE_S = 0.15
+
+WAIT_S = 1800.0  # a unit's own TimeoutStartSec decides; this only bounds a broken systemctl
+
+
+class Systemd:
+    """The init system of an ordinary machine."""
+
+    name = "systemd"
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    def state(self, name: str) -> UnitState:
+        show = self._show
+        state = self._system.observe(f"units:{name}", lambda: show([name]).get(name))
+        state = state or UnitState(name)
+        members = [self.state(member) for member in state.members]
+        down = next((m for m in members if not m.running), None)
+        partly = any(m.running for m in members) and (down is not None or not state.running)
+        if state.running and down is not None:
+            worst = replace(down, name=state.name, file=state.file, members=state.members)
+            return replace(worst, stale=state.stale, partly=partly)
+        return replace(state, partly=True) if partly else state
+
+    def prefetch(self, names: Sequence[str]) -> None:
+        known = self._show(names) if names else {}
+        for name in names:
+            self._system.observe(f"units:{name}", partial(known.get, name, UnitState(name)))
+
+    def start(self, name: str) -> None:
+        self._refresh(name)
+        self._act("start", name)
+        members = self.state(name).members
+        if members:
+            self._act("start", *members)
+        self._settled("start", name)
+
+    def stop(self, name: str) -> None:
+        self._act("stop", name, *self.state(name).members)
+
+    def restart(self, name: str) -> None:
+        self._refresh(name)
+        self._act("restart", name)
+        # An umbrella hands a restart on to its running members (PartOf=); start the others.
+        members = [m for m in self.state(name).members if not self.state(m).running]
+        if members:
+            self._act("start", *members)
+        self._settled("restart", name)
+
+    def reload(self, name: str) -> None:
+        # An umbrella hands a reload on by itself (ReloadPropagatedFrom=).
+        self._refresh(name)
+        self._act("reload", name)
+
+    def enable(self, name: str) -> None:
+        self._act("enable", name)
+
+    def disable(self, name: str) -> None:
+        self._act("disable", name)
+
+    def loaded(self, name: str) -> bool:
+        state = self.state(name)
+        return state.load not in ("not-found", "bad-setting", "error") and not state.stale
+
+    def load(self, name: str) -> None:
+        self._ctl("daemon-reload")
+        state = self.state(name)
+        if state.load in ("bad-setting", "error"):
+            raise StepFailed(
+                "unit-refused",
+                f"systemd refuses {name}",
+                expected="LoadState loaded",
+                found=f"LoadState {state.load}: {state.error}",
+                hint=f"systemd-analyze verify {name}",
+                log=self._complaints(name),
+            )
+
+    def unload(self, name: str) -> None:
+        self._ctl("daemon-reload")
+        self._ctl("reset-failed", name, check=False)
+
+    def log(self, name: str, lines: int = 40) -> List[str]:
+        state = self.state(name)
+        argv = ["journalctl", "-n", str(lines), "-o", "cat", "--no-pager", "-q"]
+        for unit in (name, *state.members):
+            argv += ["-u", unit]
+        return self._system.run(argv, check=False, timeout_s=30).text.splitlines()
+
+    def places(self, name: str) -> Sequence[str]:
+        return UNIT_DIRECTORIES
+
+    def _show(self, names: Sequence[str]) -> Dict[str, UnitState]:
+        argv = ["systemctl", "show", "--no-pager", f"--property={_PROPERTIES}", "--", *names]
+        result = self._system.run(argv, check=False, timeout_s=60)
+        if result.code != 0:
+            raise unreachable("systemd", result)
+        return parse_show(result.text)
+
+    def _refresh(self, name: str) -> None:
+        if self.state(name).stale:
+            self._ctl("daemon-reload")
+
+    def _ctl(self, verb: str, *names: str, check: bool = True) -> Result:
+        result = self._system.run(["systemctl", verb, *names], check=False, timeout_s=WAIT_S)
+        self._system.forget(UNITS)
+        if check and result.code != 0:
+            raise StepFailed(
+                "service-failed",
+                f"systemctl {verb} ended with status {result.code}",
+                expected="status 0",
+                found=f"status {result.code}",
+                log=result.tail(),
+            )
+        return result
+
+    def _act(self, verb: str, *names: str) -> None:
+        result = self._ctl(verb, *names, check=False)
+        if result.code == 0:
+            return
+        name = names[0]
+        state = self.state(name)
+        raise StepFailed(
+            "service-failed",
+            f"{name} did not {verb}",
+            expected=f"systemctl {verb} {name} to end with status 0",
+            found=_describe(state),
+            hint=f"systemctl status {name}",
+            log=[*result.tail(5), *self.log(name)],
+        )
+
+    def _settled(self, verb: str, name: str) -> None:
+        state = self.state(name)
+        if state.running:
+            self._system.sleep(SETTLE_S)
+            self._system.forget(UNITS)
+            state = self.state(name)
+        # A oneshot without RemainAfterExit is done and inactive: that is success.
+        if state.running or (state.active == "inactive" and state.result == "success"):
+            return
+        raise StepFailed(
+            "service-failed",
+            f"{name} ended right after its {verb}",
+            expected="a service that keeps running",
+            found=_describe(state),
+            hint=f"systemctl status {name}",
+            log=self.log(name),
+        )
+
+    def _complaints(self, name: str) -> List[str]:
+        argv = ["journalctl", "-n", "40", "-o", "cat", "--no-pager", "-q", "_PID=1"]
+        lines = self._system.run(argv, check=False, timeout_s=30).text.splitlines()
+        return [line for line in lines if name in line][-5:]
+
+
+def parse_show(text: str) -> Dict[str, UnitState]:
+    """``systemctl show`` blocks by every name that a unit goes by.  Pure."""
+    states: Dict[str, UnitState] = {}
+    for block in text.split("\n\n"):
+        pairs = dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line)
+        if not pairs.get("Id"):
+            continue
+        stem = pairs["Id"].rpartition(".")[0]
+        state = UnitState(
+            name=pairs["Id"],
+            load=pairs.get("LoadState", "not-found"),
+            active=pairs.get("ActiveState", "inactive"),
+            sub=pairs.get("SubState", "dead"),
+            file=pairs.get("UnitFileState", ""),
+            stale=pairs.get("NeedDaemonReload") == "yes",
+            pid=int(pairs.get("MainPID") or 0),
+            result=pairs.get("Result", ""),
+            exit_status=int(pairs.get("ExecMainStatus") or 0),
+            members=tuple(w for w in pairs.get("Wants", "").split() if w.startswith(stem + "@")),
+            error=pairs.get("LoadError", "").strip(),
+        )
+        for name in {pairs["Id"], *pairs.get("Names", "").split()}:
+            states[name] = state
+    return states
+
+
+def unreachable(what: str, result: Result) -> StepFailed:
+    return StepFailed(
+        "init-unreachable",
+        f"{what} does not answer",
+        expected=f"{result.argv[0]} to end with status 0",
+        found=f"status {result.code}",
+        log=result.tail(5),
+    )
+
+
+def _describe(state: UnitState) -> str:
+    text = f"{state.active} ({state.sub}), result {state.result or 'unknown'}"
+    return f"{text}, exit status {state.exit_status}" if state.exit_status else text

@@ -1,0 +1,326 @@
+"""Files, directories and links on this machine, worked on by directory descriptors only.
+
+The last component of a path is never followed.  Only ``system.py`` imports this.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat as modes
+from dataclasses import dataclass
+from typing import Callable, Iterator, List, Optional, Tuple
+
+from . import owners
+from .errors import StepFailed
+from .walk import Place, directory, explained, parent, sync
+
+CLOSED = os.O_NOFOLLOW | os.O_CLOEXEC
+# A name no program's glob picks up (nginx, supervisor, sshd, apt, cron, sudo and Postgres all
+# skip a leading dot), with the real name behind it for checks that look at the extension.
+STAGED = ".toque-"
+TOKEN = 16  # hex digits
+
+KINDS = {modes.S_IFREG: "file", modes.S_IFDIR: "directory", modes.S_IFLNK: "link"}
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What is at a path.  ``kind`` is file, directory, link or other.
+
+    ``owner`` and ``group`` are names, or the number as text when there is no name; ``mode`` is
+    permission bits only; ``target`` is a link's text.
+    """
+
+    kind: str
+    owner: str
+    group: str
+    mode: int
+    size: int
+    target: str = ""
+
+
+def stat(path: str) -> Optional[Stat]:
+    """What is at ``path`` itself, or None."""
+    if path.strip("/") == "":
+        return _stat(os.lstat("/"), "")
+    try:
+        with parent(path) as place:
+            status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
+            target = ""
+            if modes.S_ISLNK(status.st_mode):
+                target = os.readlink(place.name, dir_fd=place.fd)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return _stat(status, target)
+
+
+def read(path: str) -> bytes:
+    """The bytes of a regular file.  Raises ``FileNotFoundError``."""
+    with parent(path) as place:
+        try:
+            # O_NONBLOCK: a FIFO planted here must not hang the run.
+            fd = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | CLOSED, dir_fd=place.fd)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENXIO):
+                raise
+            raise _wrong_kind(path, "a file") from error
+        with os.fdopen(fd, "rb") as file:
+            if not modes.S_ISREG(os.fstat(fd).st_mode):
+                raise _wrong_kind(path, "a file")
+            return file.read()
+
+
+def names(path: str) -> List[str]:
+    """Sorted names in a directory; empty when there is none."""
+    try:
+        with directory(path) as place:
+            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | CLOSED, dir_fd=place.fd)
+            try:
+                return sorted(os.listdir(fd))
+            finally:
+                os.close(fd)
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError as error:
+        raise _wrong_kind(path, "a directory") from error
+
+
+def write(
+    path: str,
+    data: bytes,
+    *,
+    owner: str = "root",
+    group: str = "root",
+    mode: int = 0o644,
+    accept: Optional[Callable[[str], None]] = None,
+) -> None:
+    """Put ``data`` at ``path`` at once or not at all.
+
+    ``accept`` gets the path of the staged copy and raises to refuse it.  When this returns, the
+    new text survives a power cut; when it raises, the old text is there and nothing else is.
+    """
+    ids = owners.ids(owner, group)
+    with explained(path, "write"), parent(path) as place:
+        if accept is not None and not place.trusted:
+            # The check would run on a name that somebody else can swap meanwhile.
+            raise StepFailed(
+                "unsafe-path",
+                f"{path} cannot be checked before it is put in place",
+                expected="a directory that only root can write",
+                found=f"{os.path.dirname(path)} can be changed by others",
+            )
+        _sweep(place)
+        with _staged(place) as staged:
+            _fill(place.fd, staged, data, ids, mode)
+            if accept is not None:
+                accept(os.path.join(os.path.dirname(path), staged))
+            os.rename(staged, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
+        sync(place.fd)
+
+
+def mkdir(path: str, *, owner: str, group: str, mode: int) -> None:
+    """Make one directory.  Nobody but its maker can enter it before it has its final mode."""
+    uid, gid = owners.ids(owner, group)
+    with explained(path, "make"), parent(path) as place:
+        os.mkdir(place.name, 0o700, dir_fd=place.fd)
+        fd = os.open(place.name, os.O_RDONLY | os.O_DIRECTORY | CLOSED, dir_fd=place.fd)
+        try:
+            status = os.fstat(fd)
+            # Where others can write, they may have put another directory in its place by now.
+            if status.st_uid != os.geteuid() or status.st_mode & 0o77 or os.listdir(fd):
+                raise StepFailed("unsafe-path", f"{path} was replaced while it was being made")
+            os.fchown(fd, uid, gid)
+            os.fchmod(fd, mode)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        sync(place.fd)
+
+
+def chown(path: str, owner: Optional[str], group: Optional[str]) -> None:
+    """Change owner, group or both.  Clears set-id bits, as the kernel does."""
+    uid, gid = owners.ids(owner, group)
+    with explained(path, "change the owner of"), _own(path) as fd:
+        os.fchown(fd, uid, gid)
+
+
+def chmod(path: str, mode: int) -> None:
+    with explained(path, "change the mode of"), _own(path) as fd:
+        os.fchmod(fd, mode)
+
+
+def link(path: str, target: str) -> None:
+    """Make ``path`` a symbolic link, over whatever file or link is there."""
+    with explained(path, "link"), parent(path) as place:
+        _sweep(place)
+        with _staged(place) as staged:
+            os.symlink(target, staged, dir_fd=place.fd)
+            os.rename(staged, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
+        sync(place.fd)
+
+
+def rename(old: str, new: str) -> None:
+    with explained(new, f"rename {old} to"), parent(old) as source, parent(new) as goal:
+        os.rename(source.name, goal.name, src_dir_fd=source.fd, dst_dir_fd=goal.fd)
+        sync(goal.fd)
+        sync(source.fd)
+
+
+def remove(path: str) -> None:
+    """Remove a file, link or empty directory; nothing happens when it is not there."""
+    with explained(path, "remove"):
+        try:
+            with parent(path) as place:
+                status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
+                if modes.S_ISDIR(status.st_mode):
+                    os.rmdir(place.name, dir_fd=place.fd)
+                else:
+                    os.unlink(place.name, dir_fd=place.fd)
+                sync(place.fd)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+
+
+def remove_tree(path: str) -> None:
+    """Remove whatever is at ``path`` and below, without following links or leaving its disk.
+
+    Directories found below are moved up beside each other and emptied one by one, so that no
+    depth an app can make uses up descriptors or stack.
+    """
+    with explained(path, "remove"):
+        try:
+            with parent(path) as place:
+                status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
+                if modes.S_ISDIR(status.st_mode):
+                    with _listed(place.fd, place.name) as top:
+                        while _flatten(path, top):
+                            pass
+                    os.rmdir(place.name, dir_fd=place.fd)
+                else:
+                    os.unlink(place.name, dir_fd=place.fd)
+                sync(place.fd)
+        except FileNotFoundError:
+            return
+
+
+def _flatten(path: str, top: int) -> bool:
+    """Remove files in ``top``, and its directories after moving theirs up; whether any were."""
+    device = os.fstat(top).st_dev
+    below = _clear(top)
+    for name in below:
+        with _listed(top, name) as fd:
+            if os.fstat(fd).st_dev != device:
+                raise StepFailed(
+                    "unsafe-path",
+                    f"{path} holds another file system and is not removed",
+                    found=f"something is mounted at a directory called {name}",
+                    hint=f"see: findmnt -R {path}",
+                )
+            for deeper in _clear(fd):
+                up = STAGED + secrets.token_hex(TOKEN // 2)
+                os.rename(deeper, up, src_dir_fd=fd, dst_dir_fd=top)
+        os.rmdir(name, dir_fd=top)
+    return bool(below)
+
+
+def _clear(fd: int) -> List[str]:
+    """Remove all but directories from an open directory; the names of those."""
+    below = []
+    with os.scandir(fd) as entries:
+        listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_directory in listed:
+        if is_directory:
+            below.append(name)
+        else:
+            os.unlink(name, dir_fd=fd)
+    return below
+
+
+@contextlib.contextmanager
+def _listed(fd: int, name: str) -> Iterator[int]:
+    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | CLOSED, dir_fd=fd)
+    try:
+        yield inner
+    finally:
+        os.close(inner)
+
+
+@contextlib.contextmanager
+def _own(path: str) -> Iterator[int]:
+    """A descriptor of a file or directory whose owner and mode may be changed."""
+    with parent(path) as place:
+        status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
+        if not (modes.S_ISREG(status.st_mode) or modes.S_ISDIR(status.st_mode)):
+            raise _wrong_kind(path, "a file or directory")
+        fd = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | CLOSED, dir_fd=place.fd)
+        try:
+            status = os.fstat(fd)
+            # A second name may be anybody's hard link to somebody else's file.
+            planted = status.st_uid not in (0, os.geteuid()) or not place.trusted
+            if modes.S_ISREG(status.st_mode) and status.st_nlink > 1 and planted:
+                raise StepFailed(
+                    "unsafe-path",
+                    f"{path} has {status.st_nlink} names and may be somebody else's file",
+                    expected="one name (no hard links)",
+                    hint=f"see: find / -xdev -inum {status.st_ino}",
+                )
+            yield fd
+        finally:
+            os.close(fd)
+
+
+def _fill(fd: int, staged: str, data: bytes, ids: Tuple[int, int], mode: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSED
+    with os.fdopen(os.open(staged, flags, 0o600, dir_fd=fd), "wb") as file:
+        os.fchown(file.fileno(), *ids)
+        if not mode & 0o077:
+            os.fchmod(file.fileno(), mode)
+        file.write(data)
+        file.flush()
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _staged(place: Place) -> Iterator[str]:
+    """A name nobody can guess; whatever still has it at the end is removed."""
+    name = STAGED + secrets.token_hex(TOKEN // 2) + "-" + place.name
+    if len(os.fsencode(name)) > 255:  # NAME_MAX
+        name = name[: len(STAGED) + TOKEN] + os.path.splitext(place.name)[1][:32]
+    try:
+        yield name
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=place.fd)
+
+
+def _sweep(place: Place) -> None:
+    """Remove staged copies of this name that a killed run left; runs hold the node's lock."""
+    with _listed(place.fd, ".") as fd:
+        for name in os.listdir(fd):
+            if name.startswith(STAGED) and name[len(STAGED) + TOKEN :] == "-" + place.name:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=fd)
+
+
+def _stat(status: os.stat_result, target: str) -> Stat:
+    return Stat(
+        kind=KINDS.get(modes.S_IFMT(status.st_mode), "other"),
+        owner=owners.user_name(status.st_uid),
+        group=owners.group_name(status.st_gid),
+        mode=modes.S_IMODE(status.st_mode),
+        size=status.st_size,
+        target=target,
+    )
+
+
+def _wrong_kind(path: str, expected: str) -> StepFailed:
+    there = stat(path)
+    return StepFailed(
+        "wrong-kind",
+        f"{path} is not {expected}",
+        expected=expected,
+        found=there.kind if there else "nothing",
+        hint=f"look at it with: stat {path}",
+    )

@@ -1,0 +1,95 @@
+"""Talking to the Postgres of this machine: quoting, and one psql per question.
+
+SQL goes in on standard input, as user ``postgres`` over the local socket; nothing of it is ever
+an argument.
+"""
+
+import json
+from typing import Any, Mapping, Optional
+
+from .errors import NotReady, StepFailed
+from .system import Result, System
+
+UNREACHABLE = 2  # psql's exit status for "no connection" (psql(1), EXIT STATUS)
+PAUSE = 0.5  # seconds between tries
+LOOK = 3.0  # seconds to wait for a server when looking: one that restarts is back by then
+FIX = 15.0  # seconds to wait for a server when changing something
+
+# For this session only: not even a verifier belongs in the server's log.
+QUIET = (
+    "SET log_statement = 'none';\n"
+    "SET log_min_duration_statement = -1;\n"
+    "SET log_min_error_statement = 'panic';\n"
+    "SET pg_stat_statements.track_utility = off;\n"
+)
+
+
+def identifier(name: str) -> str:
+    """A name as SQL: always quoted, so it is never a keyword and keeps its case."""
+    _no_nul(name)
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL that reads the same under both settings of standard_conforming_strings."""
+    _no_nul(text)
+    quoted = "'" + text.replace("'", "''").replace("\\", "\\\\") + "'"
+    return "E" + quoted if "\\" in text else quoted
+
+
+def ask(system: System, query: str, port: Optional[int]) -> Optional[Mapping[str, Any]]:
+    """The first row of a query, or None."""
+    result = _psql(system, f"SELECT to_json(t) FROM ({query}) t LIMIT 1;\n", port, LOOK)  # noqa: S608 (our text)
+    lines = result.text.splitlines()
+    return json.loads(lines[-1]) if lines else None
+
+
+def tell(system: System, statement: str, port: Optional[int]) -> None:
+    """Run one statement that changes something."""
+    _psql(system, QUIET + statement + ";\n", port, FIX)
+
+
+def _psql(system: System, sql: str, port: Optional[int], wait_s: float) -> Result:
+    argv = ["psql", "-XAtq", "--no-password", "--set=ON_ERROR_STOP=1"]
+    # terse: an error does not quote the line of SQL it is about.
+    argv += ["--set=VERBOSITY=terse", "--dbname=postgres", "--file=-"]
+    if port is not None:
+        argv.append(f"--port={port}")
+    until = system.monotonic() + wait_s
+    while True:
+        result = system.run(
+            argv,
+            user="postgres",
+            stdin=sql.encode(),
+            timeout_s=120.0,
+            check=False,
+            env={"PGCONNECT_TIMEOUT": "5", "PGCLIENTENCODING": "UTF8"},
+        )
+        if result.code == 0:
+            return result
+        if result.code != UNREACHABLE:
+            raise StepFailed(
+                "postgres-refused",
+                "Postgres refused a statement",
+                found=(result.tail(1) or [""])[0],
+                log=result.tail(),
+            )
+        if system.monotonic() >= until:
+            raise NotReady(
+                "postgres-unreachable",
+                f"Postgres does not answer on its local socket{_on(port)}",
+                expected=f"an answer within {wait_s:g} s",
+                found=(result.tail(1) or ["no answer"])[0],
+                hint="see: pg_lsclusters; journalctl -u 'postgresql@*' -n 20",
+                log=result.tail(),
+            )
+        system.sleep(PAUSE)
+
+
+def _on(port: Optional[int]) -> str:
+    return "" if port is None else f" for port {port}"
+
+
+def _no_nul(text: str) -> None:
+    if "\0" in text:
+        raise ValueError("Postgres has no way to write a NUL character")

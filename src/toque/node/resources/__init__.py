@@ -1,0 +1,44 @@
+"""The registry of resource types: one file per type, imported when a plan first names it."""
+
+from importlib import import_module
+from typing import Dict, Iterator, Mapping, Type
+
+from ..resource import Resource
+
+CLASSES: Dict[str, str] = {
+    "checkout": "Checkout",
+    "command": "Command",
+    "current": "Current",
+    "directory": "Directory",
+    "file": "File",
+    "group": "Group",
+    "instance": "Instance",
+    "link": "Link",
+    "package": "Package",
+    "postgres_database": "PostgresDatabase",
+    "postgres_role": "PostgresRole",
+    "releases": "Releases",
+    "retired": "Retired",
+    "service": "Service",
+    "unit": "Unit",
+    "user": "User",
+    "venv": "Venv",
+}
+
+
+class Types(Mapping[str, Type[Resource]]):
+    """Kinds to classes; the module of a kind has its name."""
+
+    def __getitem__(self, kind: str) -> Type[Resource]:
+        name = CLASSES[kind]
+        found: Type[Resource] = getattr(import_module(f".{kind}", __name__), name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(CLASSES)
+
+    def __len__(self) -> int:
+        return len(CLASSES)
+
+
+TYPES = Types()

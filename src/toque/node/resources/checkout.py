@@ -1,0 +1,213 @@
+"""One commit of an app's repository, exported into its own directory for good.
+
+Git runs as the deploy user.  The export grows in ``releases/.ID.partial`` and gets its real name
+by a rename when nothing is left to do, so a release that is there is complete.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, ClassVar, FrozenSet, List, Mapping, Optional, Tuple
+
+from .. import git
+from ..errors import NotReady, StepFailed
+from ..mirror import Mirror
+from ..resource import Invalid, Resource, State
+from ..system import System
+from ..values import Blob
+
+RESERVED = ".toque"
+FULL_REF = r"refs/[^\x00-\x20~^:?*\[\\\x7f-][^\x00-\x20~^:?*\[\\\x7f]*"  # git-check-ref-format(1)
+MOST_SYNCED = 5000  # paths; beyond that one sync of the whole file system costs less
+
+
+@dataclass(frozen=True)
+class Checkout(Resource):
+    """``path`` holds the tree of ``commit`` (40 hex digits) and ``.toque/`` with what we add.
+
+    The commit comes from ``url`` (fetched by ``user`` with ``key`` and ``known_hosts``, both paths
+    on the node), from ``bundle``, or, when neither is given, from what ``mirror`` already has.
+    ``refs`` names a branch that holds the commit, for servers that do not serve bare ids.
+    ``root`` is the app's directory inside the tree.  ``venv`` and ``socket`` are what the links
+    ``.toque/venv`` and ``.toque/app.sock`` point at.  ``manifest`` is added to
+    ``.toque/release.json``.
+    """
+
+    kind: ClassVar[str] = "checkout"
+
+    path: str
+    app: str
+    release_id: str
+    mirror: str
+    commit: str
+    user: str
+    group: str
+    venv: str
+    socket: str
+    url: Optional[str] = None
+    bundle: Optional[Blob] = None
+    key_path: Optional[str] = None
+    known_hosts: Optional[str] = None
+    root: str = "."
+    refs: Optional[str] = None
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    def validate(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]{40}", self.commit):
+            raise Invalid("commit", "40 hex digits", self.commit)
+        if self.path.rsplit("/", 1)[-1] != self.release_id or not self.path.startswith("/"):
+            raise Invalid("path", f"an absolute path that ends with {self.release_id}", self.path)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.release_id):
+            raise Invalid("release_id", "letters, digits, dots and dashes", self.release_id)
+        if self.url is not None and self.bundle is not None:
+            raise Invalid("bundle", "either url or bundle", "both")
+        if self.root.startswith("/") or ".." in self.root.split("/") or not self.root:
+            raise Invalid("root", "a directory inside the repository", self.root)
+        if self.refs is not None and not re.fullmatch(FULL_REF, self.refs):
+            raise Invalid("refs", "a full name such as refs/heads/main", self.refs)
+        if self.url is not None:
+            try:
+                git.address(self.url)
+            except ValueError as error:
+                raise Invalid("url", str(error), self.url) from error
+
+    def wanted(self) -> State:
+        return {"commit": self.commit}
+
+    def found(self, system: System) -> Optional[State]:
+        try:
+            written = json.loads(system.read(f"{self.path}/{RESERVED}/release.json"))
+            return {"commit": written["commit"]}
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+            return None
+
+    def fix(self, system: System, keys: FrozenSet[str]) -> None:
+        self._sweep(system)
+        mirror = Mirror(system, self.mirror, self.user, self.key_path, self.known_hosts)
+        mirror.make()
+        if not mirror.has(self.commit):
+            self._fetch(mirror)
+        mirror.keep(self.commit, self._ref)
+        tree = mirror.tree(self.commit)
+        self._judge(tree)
+        self._note(mirror, tree)
+        partial = self._partial
+        # Set-group-id: what the deploy user makes below belongs to the app's group, which the
+        # deploy user need not be a member of.
+        system.mkdir(partial, owner=self.user, group=self.group, mode=0o2750)
+        mirror.export(self.commit, partial)
+        self._sync(system, tree)
+        self._describe(system)
+        if system.stat(self.path) is not None:
+            system.remove_tree(self.path)  # without its release.json it never was complete
+        system.rename(partial, self.path)
+
+    @property
+    def _releases(self) -> str:
+        return self.path.rsplit("/", 1)[0]
+
+    @property
+    def _partial(self) -> str:
+        return f"{self._releases}/.{self.release_id}.partial"
+
+    @property
+    def _ref(self) -> str:
+        return f"refs/toque/{self.release_id}"
+
+    @property
+    def _handed_over(self) -> str:
+        """Where the deploy user finds the bundle, in the app's own directory, which is root's."""
+        return f"{self._releases.rsplit('/', 1)[0]}/.bundle-{self.release_id}"
+
+    def _sweep(self, system: System) -> None:
+        """Remove what killed runs left; there is one run at a time on a node."""
+        if system.stat(self._releases) is None:
+            raise NotReady("directory-missing", f"there is no directory {self._releases}")
+        for name in system.names(self._releases):
+            if name.startswith(".") and name.endswith(".partial"):
+                system.remove_tree(f"{self._releases}/{name}")
+        above = self._releases.rsplit("/", 1)[0]
+        for name in system.names(above):
+            if name.startswith(".bundle-"):
+                system.remove(f"{above}/{name}")
+
+    def _fetch(self, mirror: Mirror) -> None:
+        where = "the mirror on the node"
+        if self.bundle is not None:
+            where = "what was sent"
+            mirror.unbundle(self.bundle, self._handed_over)
+        elif self.url is not None:
+            where = self.url
+            mirror.fetch(self.url, self.commit, self._ref, self.refs)
+        if not mirror.has(self.commit):
+            raise StepFailed(
+                "commit-missing",
+                f"commit {self.commit[:12]} is not in the repository",
+                expected=f"commit {self.commit}",
+                found=f"no such commit in {where}",
+                hint="push the commit first; git branch -r --contains COMMIT shows where it is",
+            )
+
+    def _judge(self, tree: List[git.Entry]) -> None:
+        """Refuse what cannot become a release."""
+        if any(e.path == RESERVED or e.path.startswith(RESERVED + "/") for e in tree):
+            raise StepFailed(
+                "reserved-name",
+                f"the repository has a file or directory {RESERVED} at its top",
+                expected=f"no {RESERVED}: each release keeps its own there",
+                hint=f"git mv {RESERVED} another-name",
+            )
+        root = "" if self.root == "." else self.root.strip("/") + "/"
+        if not any(e.path.startswith(root) for e in tree):
+            tops = sorted({e.path.split("/", 1)[0] for e in tree if "/" in e.path})
+            raise StepFailed(
+                "app-root-missing",
+                f"commit {self.commit[:12]} has no directory {self.root}",
+                expected=f"the app in {self.root}",
+                found="directories: " + (", ".join(tops) or "none"),
+                hint="set root in toque.toml to the directory that holds the app",
+            )
+
+    def _note(self, mirror: Mirror, tree: List[git.Entry]) -> None:
+        """Say what a person may not expect of this release."""
+        modules = [e.shown for e in tree if e.mode == "160000"]
+        if modules:
+            mirror.system.note(f"submodules are not fetched: {', '.join(modules)}")
+        links = [e for e in tree if e.mode == "120000"]
+        for entry, target in zip(links, mirror.contents([e.oid for e in links])):
+            if git.leaves_tree(entry.path, target):
+                mirror.system.note(f"the link {entry.shown} points out of the release")
+
+    def _sync(self, system: System, tree: List[git.Entry]) -> None:
+        """Have the files survive a power cut before the rename can."""
+        files, directories = _parts(tree)
+        sync = ["xargs", "-0", "-r", "-n", "400", "sync", "--"]
+        if len(files) + len(directories) > MOST_SYNCED:
+            sync = ["sync", "-f", "."]
+        paths = "\0".join([*files, *directories]).encode("utf-8", "surrogateescape")
+        system.run(sync, user=self.user, cwd=self._partial, stdin=paths)
+
+    def _describe(self, system: System) -> None:
+        """Write ``.toque``; nothing in it is the repository's."""
+        own = f"{self._partial}/{RESERVED}"
+        system.mkdir(own, owner=self.user, group=self.group, mode=0o750)
+        system.link(f"{own}/venv", self.venv)
+        system.link(f"{own}/app.sock", self.socket)
+        created = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+        described = {"created": created, **self.manifest}
+        described.update(id=self.release_id, app=self.app, commit=self.commit, root=self.root)
+        text = json.dumps(described, indent=2, sort_keys=True) + "\n"
+        system.write(
+            f"{own}/release.json", text.encode(), owner=self.user, group=self.group, mode=0o640
+        )
+
+
+def _parts(tree: List[git.Entry]) -> Tuple[List[str], List[str]]:
+    """The regular files of a tree and all its directories, relative to its root."""
+    files = [e.path for e in tree if e.mode.startswith("100")]
+    directories = {"."}
+    for entry in tree:
+        parts = entry.path.split("/")
+        directories.update("/".join(parts[:count]) for count in range(1, len(parts)))
+    return files, sorted(directories)

@@ -1,0 +1,195 @@
+"""A program that is run when its guard says that it is needed."""
+
+import hashlib
+import shlex
+from dataclasses import dataclass, field
+from typing import ClassVar, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
+
+from ..envfile import check_env, parse_env
+from ..errors import NotReady, StepFailed
+from ..model import Action
+from ..resource import Invalid, Resource, State
+from ..system import System
+from ..values import Secret
+
+DONE = "/var/lib/toque/done"
+KEY_LENGTH = 72
+
+
+@dataclass(frozen=True)
+class Command(Resource):
+    """Run ``argv`` (a list, never a shell line) unless it is done already.
+
+    What "done" means has to be said, one way at least:
+
+    * ``creates``: this path exists;
+    * ``unless``: this command succeeds;
+    * ``onlyif``: this command fails (it is then not needed);
+    * ``once``: a mark of this name is on the machine; it is made after success;
+    * ``only_notified``: nothing to do but when another step notifies ``command.run``;
+    * ``always``: never done; every converge runs it and counts a change.
+
+    ``env`` and ``environment_file`` (the syntax of systemd's EnvironmentFile) reach the process
+    through its environment only; ``env`` wins.  ``unless`` and ``onlyif`` run in the same place.
+    ``sensitive_output`` keeps the output out of errors.
+    """
+
+    argv: Tuple[str, ...]
+    name: Optional[str] = None
+    user: Optional[str] = None
+    cwd: str = "/"
+    env: Mapping[str, Union[str, Secret]] = field(default_factory=dict)
+    environment_file: Optional[str] = None
+    creates: Optional[str] = None
+    unless: Tuple[str, ...] = ()
+    onlyif: Tuple[str, ...] = ()
+    once: Optional[str] = None
+    timeout_s: float = 600
+    only_notified: bool = False
+    always: bool = False
+    sensitive_output: bool = False
+
+    kind: ClassVar[str] = "command"
+    verbs: ClassVar[Tuple[str, ...]] = ("run",)
+
+    @property
+    def run(self) -> Action:
+        return Action(self.id, "run")
+
+    @property
+    def key(self) -> str:
+        """The name, or the command line, cut with a digest when it is long."""
+        if self.name:
+            return self.name
+        text = " ".join(shlex.quote(word) for word in self.argv).replace("\n", " ")
+        if len(text) <= KEY_LENGTH:
+            return text
+        return f"{text[:KEY_LENGTH]}... {hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+    def validate(self) -> None:
+        for name in ("argv", "unless", "onlyif"):
+            words = getattr(self, name)
+            if isinstance(words, str) or not all(type(word) is str for word in words):
+                # A secret in an argument list can be read by every user of the machine.
+                raise Invalid(name, "a tuple of texts, none of them a secret", _kinds(words))
+            if any("\0" in word for word in words):
+                raise Invalid(name, "texts without NUL", "one with NUL")
+        if not self.argv or not self.argv[0]:
+            raise Invalid("argv", "a program and its arguments", self.argv)
+        for name, value in self.env.items():
+            check_env(name, value.reveal() if isinstance(value, Secret) else value)
+        for name in ("cwd", "creates", "environment_file"):
+            path = getattr(self, name)
+            if path is not None and not path.startswith("/"):
+                raise Invalid(name, "an absolute path", path)
+        if not self.timeout_s > 0:
+            raise Invalid("timeout_s", "a number of seconds above 0", self.timeout_s)
+        guarded = self.creates or self.unless or self.onlyif or self.once or self.only_notified
+        if not guarded and not self.always:
+            ways = "creates, unless, onlyif, once, only_notified or always=True"
+            raise Invalid("always", f"one of {ways}", False)
+        if guarded and self.always:
+            raise Invalid("always", "no guard beside always=True", True)
+
+    def wanted(self) -> State:
+        return {"done": True}
+
+    def found(self, system: System) -> State:
+        return {"done": self._done(system)}
+
+    def fix(self, system: System, keys: FrozenSet[str]) -> None:
+        self._run(system)
+        if self.once:
+            for directory in ("/var/lib/toque", DONE):
+                if system.stat(directory) is None:
+                    system.mkdir(directory, owner="root", group="root", mode=0o700)
+            system.write(self._mark, f"{self.once}\n".encode(), mode=0o600)
+
+    def perform(self, system: System, verb: str) -> None:
+        self._run(system)
+
+    def answered_by(self, fixed: FrozenSet[str]) -> FrozenSet[str]:
+        return frozenset(self.verbs) if fixed else frozenset()
+
+    def reads_back(self) -> bool:
+        return bool(self.creates or self.unless or self.once)
+
+    def show(self, found: Optional[State], keys: FrozenSet[str]) -> Sequence[str]:
+        who = f" as {self.user}" if self.user else ""
+        return [f"run {self.key}{who}"]
+
+    @property
+    def _mark(self) -> str:
+        return f"{DONE}/{hashlib.sha256((self.once or '').encode()).hexdigest()}"
+
+    def _done(self, system: System) -> bool:
+        if self.only_notified:
+            return True
+        if self.creates and system.stat(self.creates) is not None:
+            return True
+        if self.once and system.stat(self._mark) is not None:
+            return True
+        if self.unless and self._succeeds(system, self.unless):
+            return True
+        return bool(self.onlyif) and not self._succeeds(system, self.onlyif)
+
+    def _succeeds(self, system: System, argv: Sequence[str]) -> bool:
+        result = system.run(
+            argv,
+            user=self.user,
+            cwd=self.cwd,
+            env=self._environment(system),
+            timeout_s=self.timeout_s,
+            check=False,
+        )
+        return result.code == 0
+
+    def _run(self, system: System) -> None:
+        system.progress(f"running {self.key}")
+        result = system.run(
+            self.argv,
+            user=self.user,
+            cwd=self.cwd,
+            env=self._environment(system),
+            timeout_s=self.timeout_s,
+            check=False,
+        )
+        if result.code != 0:
+            raise StepFailed(
+                "command-failed",
+                f"{self.key} ended with "
+                + (f"status {result.code}" if result.code > 0 else f"signal {-result.code}"),
+                expected="status 0",
+                found=str(result.code),
+                log=() if self.sensitive_output else result.tail(40),
+            )
+
+    def _environment(self, system: System) -> Dict[str, str]:
+        values: Dict[str, str] = {}
+        if self.environment_file:
+            try:
+                text = system.read(self.environment_file).decode("utf-8")
+            except FileNotFoundError as error:
+                raise NotReady(
+                    "environment-file-missing",
+                    f"there is no environment file {self.environment_file}",
+                    expected="a File step before this one that writes it",
+                ) from error
+            try:
+                values.update(parse_env(text))
+            except (Invalid, UnicodeDecodeError) as error:
+                raise StepFailed(
+                    "environment-file-bad",
+                    f"{self.environment_file} cannot be read the same way by systemd and a shell",
+                    expected='NAME="value" lines in UTF-8',
+                    found=str(error) if isinstance(error, Invalid) else "other bytes",
+                ) from error
+        for name, value in self.env.items():
+            values[name] = value.reveal() if isinstance(value, Secret) else value
+        return values
+
+
+def _kinds(words: object) -> object:
+    if isinstance(words, (tuple, list)):
+        return tuple(type(word).__name__ for word in words)
+    return type(words).__name__

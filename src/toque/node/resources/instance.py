@@ -1,0 +1,232 @@
+"""One release, running under its own unit and answering on its own socket.
+
+This is the rehearsal: nobody is sent here yet.  Whatever goes wrong, a unit that this step started
+is stopped again, so that no broken instance lingers beside the one that serves.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, FrozenSet, List, Optional, Sequence, Tuple
+
+from ..errors import StepFailed
+from ..inits import InitSystem, UnitState, choose
+from ..probe import Answer, ask
+from ..resource import Invalid, Resource, State
+from ..system import System
+
+POLL_S = 0.05
+UNITS = frozenset({"units"})
+ANSWER_S = 10.0  # one answer; the visitor of a page this slow has left
+
+
+@dataclass(frozen=True)
+class Instance(Resource):
+    """``unit`` runs and answers ``answers`` requests in a row with 2xx or 3xx on ``socket``.
+
+    ``host`` is the Host header that visitors send and ``page`` what they ask for; all of it has
+    to happen within ``timeout_s``.  ``group`` is the one that may connect besides the owner.
+    ``current`` is the link that says which release serves: a unit that serves is never stopped
+    here, however badly it answers.
+    """
+
+    kind: ClassVar[str] = "instance"
+    verbs: ClassVar[Tuple[str, ...]] = ("restart",)
+
+    unit: str
+    socket: str
+    host: str
+    group: str
+    release: str
+    current: str
+    page: str = "/"
+    answers: int = 3
+    timeout_s: float = 60.0
+
+    def validate(self) -> None:
+        if not self.unit.endswith(".service"):
+            raise Invalid("unit", "a name that ends with .service", self.unit)
+        if not self.socket.startswith("/") or len(self.socket) > 107:  # sun_path, unix(7)
+            raise Invalid("socket", "an absolute path of at most 107 characters", self.socket)
+        if not self.page.startswith("/") or re.search(r"[\x00-\x20\x7f]", self.page):
+            raise Invalid("page", "a path such as /health", self.page)
+        if re.search(r"[^A-Za-z0-9.:\[\]_-]", self.host) or not self.host:
+            raise Invalid("host", "a host name", self.host)
+        if self.answers < 1:
+            raise Invalid("answers", "at least 1", self.answers)
+
+    def wanted(self) -> State:
+        return {"answering": True}
+
+    def found(self, system: System) -> Optional[State]:
+        system.forget(UNITS)
+        if not choose(system).state(self.unit).running:
+            return {"answering": False}
+        return {"answering": self._is_socket(system) and self._ask().good}
+
+    def fix(self, system: System, keys: FrozenSet[str]) -> None:
+        init = choose(system)
+        serving = self._serves(system) and init.state(self.unit).running
+        try:
+            self._start(system, init)
+            self._rehearse(system, init)
+        except StepFailed:
+            if serving:
+                system.note(f"{self.unit} serves visitors and was left running")
+            else:
+                self._stop(system, init)
+            raise
+        except BaseException:  # Ctrl-C, a signal to end: the same duty
+            if not serving:
+                self._stop(system, init)
+            raise
+
+    def answered_by(self, fixed: FrozenSet[str]) -> FrozenSet[str]:
+        return frozenset(self.verbs) if "answering" in fixed else frozenset()
+
+    def perform(self, system: System, verb: str) -> None:
+        init = choose(system)
+        init.restart(self.unit)
+        self._rehearse(system, init)
+
+    def _serves(self, system: System) -> bool:
+        link = system.stat(self.current)
+        mine = self.release.rsplit("/", 1)[-1]
+        return link is not None and link.target.rsplit("/", 1)[-1] == mine
+
+    def _ask(self) -> Answer:
+        return ask(self.socket, self.host, self.page, timeout_s=ANSWER_S)
+
+    def _is_socket(self, system: System) -> bool:
+        there = system.stat(self.socket)
+        return there is not None and there.kind == "other"  # never through a link of the app's
+
+    def _start(self, system: System, init: InitSystem) -> None:
+        system.progress(f"starting {self.unit}")
+        try:
+            # One that runs and does not answer well may run with what an earlier run gave it.
+            if init.state(self.unit).running:
+                init.restart(self.unit)
+            else:
+                init.start(self.unit)
+        except StepFailed as error:
+            if error.code != "service-failed":
+                raise
+            raise self._exited(init, init.state(self.unit), error.log) from error
+
+    def _stop(self, system: System, init: InitSystem) -> None:
+        try:
+            init.stop(self.unit)
+        except StepFailed as error:
+            system.note(f"{self.unit} could not be stopped: {error.message}")
+
+    def _rehearse(self, system: System, init: InitSystem) -> None:
+        """Wait for good answers in a row; end early when the unit has ended."""
+        until = system.monotonic() + self.timeout_s
+        first_pid = row = round_ = 0
+        last = Answer(fault="no socket")
+        while system.monotonic() < until:
+            if round_ % 4 == 0:  # asking the init system costs more than asking the app
+                system.forget(UNITS)
+                state = init.state(self.unit)
+                if _ended(state, first_pid):
+                    raise self._exited(init, state, ())
+                first_pid = first_pid or state.pid
+            round_ += 1
+            if self._is_socket(system):
+                last = self._ask()
+                row = row + 1 if last.good else 0
+                if row >= self.answers:
+                    self._check_socket(system)
+                    return
+                if last.good:
+                    continue
+            system.sleep(POLL_S)
+        raise self._silent(init, last)
+
+    def _check_socket(self, system: System) -> None:
+        there = system.stat(self.socket)
+        if there is None or (there.mode == 0o660 and there.group == self.group):
+            return
+        raise StepFailed(
+            "socket-permissions",
+            f"{self.socket} has the wrong mode or group",
+            expected=f"mode 660, group {self.group}: nginx may connect, others may not",
+            found=f"mode {there.mode:o}, group {there.group}",
+            hint="set the mode in the app server's settings (uWSGI: chmod-socket = 660; "
+            "gunicorn: --umask 007)",
+        )
+
+    def _exited(self, init: InitSystem, state: UnitState, log: Sequence[str]) -> StepFailed:
+        lines = init.log(self.unit, 60) or list(log)
+        how = f"{state.active} ({state.sub})"
+        if state.exit_status:
+            how += f", exit status {state.exit_status}"
+        return StepFailed(
+            "instance-exited",
+            f"{self.unit} ended before it answered",
+            expected=f"{self.answers} good answers on {self.socket}",
+            found=cause(lines) or how,
+            hint=f"journalctl -u {self.unit} -n 50" if init.name == "systemd" else "",
+            log=lines[-20:],
+        )
+
+    def _silent(self, init: InitSystem, last: Answer) -> StepFailed:
+        lines = init.log(self.unit, 60)
+        expected = f"{self.answers} answers in a row with 2xx or 3xx within {self.timeout_s:g} s"
+        asked = f"GET {self.page} with Host: {self.host}"
+        if last.status:
+            why = cause(lines) if last.status >= 500 or last.fault else ""
+            return StepFailed(
+                "instance-bad-answer",
+                f"{self.unit} answers {asked} with {last.said}",
+                expected=expected,
+                found=f"{last.said}; {why}" if why else last.said,
+                hint=_advice(last.status),
+                log=lines[-20:],
+            )
+        return StepFailed(
+            "instance-not-answering",
+            f"{self.unit} runs but does not answer {asked}",
+            expected=expected,
+            found=last.said,
+            hint="look at what the app does at start, and which socket its server listens on",
+            log=lines[-20:],
+        )
+
+
+def _ended(state: UnitState, first_pid: int) -> bool:
+    """Whether the unit has ended since it was started, be it that its init starts it again."""
+    if state.active in ("failed", "inactive", "deactivating") or state.sub in (
+        "auto-restart",
+        "backoff",
+    ):
+        return True
+    return bool(first_pid and state.pid and state.pid != first_pid)
+
+
+def cause(lines: Sequence[str]) -> str:
+    """The last exception of a log in one line, or empty.  Pure.
+
+    That is the first line without indentation after the last traceback; chained ones end with the
+    exception that was not caught.
+    """
+    found: List[str] = []
+    inside = False
+    for line in lines:
+        if line.rstrip().endswith("Traceback (most recent call last):"):
+            inside = True
+        elif inside and re.match(r"(\[[^\]]*\] )*[A-Za-z_][\w.]*(:|$)", line):
+            found.append(line.strip())
+            inside = False
+    return found[-1] if found else ""
+
+
+def _advice(status: int) -> str:
+    """What helps against a status."""
+    if status in (400, 421):
+        return "the app may not know this host name: see its list of allowed hosts"
+    if status in (401, 403, 404):
+        return "name a page that answers 200 without signing in: health in toque.toml"
+    if status >= 500:
+        return "the last lines of its log say why"
+    return ""

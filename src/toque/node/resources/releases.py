@@ -1,0 +1,145 @@
+"""Old releases, removed; and the list of those that are there."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar, Dict, FrozenSet, List, Optional, Sequence, Set
+
+from .. import git
+from ..applayout import UNITS, app_path, apps_path, is_release, unit_name
+from ..errors import StepFailed
+from ..history import previous_release, read_history
+from ..inits import choose
+from ..mirror import Mirror
+from ..resource import Invalid, Resource, State
+from ..system import System
+
+
+@dataclass(frozen=True)
+class Releases(Resource):
+    """At most ``keep`` releases of ``app`` are kept, the latest deployed ones.
+
+    Never removed: ``current`` (an ID), the one that served before it, and one whose unit runs.
+    With a release go its unit, its environment and settings files, its commit's name in the mirror
+    (as ``user``, the deploy user) and virtual environments that no kept release uses.
+    """
+
+    kind: ClassVar[str] = "releases"
+
+    app: str
+    current: str
+    user: str
+    keep: int = 5
+
+    def validate(self) -> None:
+        if self.keep < 1:
+            raise Invalid("keep", "at least 1", self.keep)
+        if not is_release(self.current):
+            raise Invalid("current", "a release ID", self.current)
+
+    def wanted(self) -> State:
+        return {"surplus": (), "unused_venvs": ()}
+
+    def found(self, system: System) -> Optional[State]:
+        releases = list_releases(system, self.app)
+        surplus = surplus_releases(
+            releases, self.current, previous_release(read_history(system, self.app), self.current),
+            self.keep,
+        )  # fmt: skip
+        used = {self._venv(system, r["id"]) for r in releases if r["id"] not in surplus}
+        venvs = system.names(f"{app_path(self.app)}/venvs")
+        return {"surplus": tuple(surplus), "unused_venvs": tuple(v for v in venvs if v not in used)}
+
+    def fix(self, system: System, keys: FrozenSet[str]) -> None:
+        found = self.found(system) or {}
+        for release in found["surplus"]:
+            self._remove(system, release)
+        for venv in found["unused_venvs"]:
+            system.remove_tree(f"{app_path(self.app)}/venvs/{venv}")
+        self._housekeep(system, "")
+
+    def _remove(self, system: System, release: str) -> None:
+        """The directory goes last: a killed run is taken up again by what is still listed."""
+        unit = unit_name(self.app, release)
+        if system.stat(f"{UNITS}/{unit}") is not None:
+            init = choose(system)
+            if init.state(unit).enabled:
+                init.disable(unit)
+            system.remove(f"{UNITS}/{unit}")
+            init.unload(unit)
+        settings = apps_path(self.app)  # ID.env, and what the app server is given beside it
+        for name in system.names(settings):
+            if name.startswith(f"{release}."):
+                system.remove(f"{settings}/{name}")
+        self._housekeep(system, f"refs/toque/{release}")
+        system.remove_tree(f"{app_path(self.app)}/releases/{release}")
+
+    def _housekeep(self, system: System, ref: str) -> None:
+        """Drop ``ref`` from the mirror, or tidy it; a failure costs disk space and nothing else."""
+        mirror = Mirror(system, f"{app_path(self.app)}/repo.git", self.user)
+        if system.stat(mirror.path) is None:
+            return
+        try:
+            result = mirror.forget(ref) if ref else mirror.tidy()
+        except StepFailed as error:
+            system.note(f"the mirror could not be tidied: {error.message}")
+            return
+        if result.code != 0:
+            system.note(f"the mirror could not be tidied: {git.last_words(result.tail())}")
+
+    def _venv(self, system: System, release: str) -> str:
+        link = system.stat(f"{app_path(self.app)}/releases/{release}/.toque/venv")
+        return link.target.rsplit("/", 1)[-1] if link is not None else ""
+
+
+def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
+    """The releases on a node, the latest deployed first.
+
+    Each has ``id``, ``commit``, ``created``, ``current``, ``running`` and ``deployed_at`` (times
+    in ISO 8601, UTC; empty when it never served).
+    """
+    directory = f"{app_path(app)}/releases"
+    link = system.stat(f"{app_path(app)}/current")
+    current = link.target.rsplit("/", 1)[-1] if link is not None else ""
+    switched = {s["release"]: str(s.get("at", "")) for s in read_history(system, app)}
+    init = choose(system)
+    releases = []
+    for name in system.names(directory):
+        if not is_release(name):
+            continue
+        written = _described(system, f"{directory}/{name}")
+        if not written.get("commit"):
+            continue
+        releases.append(
+            {
+                "id": name,
+                "commit": str(written.get("commit", "")),
+                "created": str(written.get("created", "")),
+                "current": name == current,
+                "running": init.state(unit_name(app, name)).running,
+                "deployed_at": switched.get(name, ""),
+            }
+        )
+    # One that never served goes behind all that did.
+    releases.sort(key=lambda r: (r["deployed_at"], r["created"], r["id"]), reverse=True)
+    return releases
+
+
+def surplus_releases(
+    releases: Sequence[Dict[str, Any]], current: str, previous: Optional[str], keep: int
+) -> List[str]:
+    """The IDs to remove out of ``list_releases``.  Pure."""
+    safe: Set[str] = {current, previous or current}
+    safe |= {r["id"] for r in releases if r["running"] or r["current"]}
+    kept = set(safe)
+    for release in releases:
+        if len(kept) < keep:
+            kept.add(release["id"])
+    return [r["id"] for r in releases if r["id"] not in kept]
+
+
+def _described(system: System, release: str) -> Dict[str, Any]:
+    try:
+        written = json.loads(system.read(f"{release}/.toque/release.json"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return written if isinstance(written, dict) else {}

@@ -1,0 +1,197 @@
+"""The virtual environment of one lock content, built by uv as the deploy user.
+
+It is built where it stays, because console scripts name their interpreter by its full path; a
+marker written last tells a finished one from what a killed run left.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import ClassVar, FrozenSet, List, Mapping, Optional
+
+from ..errors import NotReady, StepFailed
+from ..resource import Invalid, Resource, State
+from ..system import Result, System
+
+MARKER = ".toque-complete"
+CACHE = "/var/cache/toque/uv"
+BUILD_S = 900.0  # a lock of large wheels on a slow line, or one that has to be compiled
+
+
+def venv_key(lock: bytes, python: str) -> str:
+    """What tells two environments apart: the lock's bytes and the Python version.  Pure."""
+    return hashlib.sha256(lock + b"\0" + python.encode("utf-8")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Venv(Resource):
+    """``path`` (``.../venvs/KEY``) holds what ``lock`` asks for.
+
+    ``release`` is the app's directory in its checkout and ``lock`` a requirements file relative
+    to it; with a hash in it, every package is checked against its hash.  ``app`` names the cache
+    that no other app reads.  ``user`` builds and owns it; ``group`` may read and run it.
+    """
+
+    kind: ClassVar[str] = "venv"
+
+    path: str
+    app: str
+    release: str
+    user: str
+    group: str
+    lock: str = "requirements.txt"
+    python: str = "/usr/bin/python3"
+    uv: str = "/usr/local/lib/toque/uv"
+
+    def validate(self) -> None:
+        if not self.path.startswith("/"):
+            raise Invalid("path", "an absolute path", self.path)
+        if self.lock.startswith(("/", "-")) or ".." in self.lock.split("/") or not self.lock:
+            raise Invalid("lock", "a file inside the app's directory", self.lock)
+
+    def wanted(self) -> State:
+        return {"complete": True}
+
+    def found(self, system: System) -> Optional[State]:
+        if system.stat(self.path) is None:
+            return None
+        return {"complete": system.stat(f"{self.path}/{MARKER}") is not None}
+
+    def fix(self, system: System, keys: FrozenSet[str]) -> None:
+        lock = self._read_lock(system)
+        if system.stat(self.uv) is None:
+            raise NotReady("program-missing", f"there is no program {self.uv}")
+        system.remove_tree(self.path)
+        self._make_cache(system)
+        # Set-group-id, so that what uv writes can be read by the app's group.
+        system.mkdir(self.path, owner=self.user, group=self.group, mode=0o2750)
+        system.progress(f"building the environment of {self.lock}")
+        self._uv(system, "venv", "--allow-existing", "--python", self.python, "--", self.path)
+        hashed = ["--require-hashes"] if re.search(rb"--hash[= ]", lock) else []
+        self._uv(
+            system, "pip", "install", "--python", f"{self.path}/bin/python", *hashed,
+            "--link-mode", "copy", "--compile-bytecode", "--requirements", self.lock,
+        )  # fmt: skip
+        self._open_to_group(system)
+        done = json.dumps({"lock": hashlib.sha256(lock).hexdigest(), "python": self.python})
+        system.write(
+            f"{self.path}/{MARKER}", done.encode(), owner="root", group=self.group, mode=0o640
+        )
+
+    def _read_lock(self, system: System) -> bytes:
+        # As the deploy user: the name may be a link that the repository's author chose.
+        path = f"{self.release}/{self.lock}"
+        result = system.run(["cat", "--", path], user=self.user, check=False)
+        if result.code != 0:
+            raise StepFailed(
+                "lock-missing",
+                f"the app has no {self.lock}",
+                expected=f"a list of packages in {self.lock}",
+                found=(result.tail(1) or ["nothing"])[0],
+                hint="uv pip compile --generate-hashes requirements.in -o requirements.txt, "
+                "and commit the result",
+            )
+        return result.out
+
+    def _make_cache(self, system: System) -> None:
+        for path in ("/var/cache/toque", CACHE):
+            if system.stat(path) is None:
+                system.mkdir(path, owner="root", group="root", mode=0o755)
+        if system.stat(self._cache) is None:
+            system.mkdir(self._cache, owner=self.user, group="root", mode=0o700)
+
+    @property
+    def _cache(self) -> str:
+        return f"{CACHE}/{self.app}"
+
+    def _environment(self) -> Mapping[str, str]:
+        return {
+            "HOME": self._cache,  # no personal configuration; the node's /etc/uv/uv.toml counts
+            "XDG_CONFIG_HOME": self._cache,
+            "UV_CACHE_DIR": self._cache,
+            "UV_NO_PROGRESS": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "NO_COLOR": "1",
+        }
+
+    def _uv(self, system: System, *rest: str) -> None:
+        result = system.run(
+            [self.uv, *rest],
+            user=self.user, cwd=self.release, env=self._environment(),
+            timeout_s=BUILD_S, check=False,
+        )  # fmt: skip
+        if result.code != 0:
+            raise build_failed(result, self.lock, self.python)
+
+    def _open_to_group(self, system: System) -> None:
+        """Unpacked wheels keep the modes they were packed with; some are closed, some too open."""
+        system.run(["chmod", "-R", "u+rwX,g+rX,g-w,o-rwx", "--", self.path], user=self.user)
+
+
+# uv's words (0.13), the most telling first; what none of them fits is "venv-failed".
+_HASH = r"[Hh]ash mismatch|must have a hash|--require-hashes"
+_SOURCE = r"Failed to fetch|error sending request|dns error|tcp connect error|HTTP status"
+_PYTHON = r"[Nn]o interpreter found|requires Python|Python ABI tag|current Python version"
+_LOCK = (
+    r"No solution found|unsatisfiable|was not found in|Couldn't parse|[Nn]ot found|"
+    r"Failed to (build|download|prepare|parse|read)|[Ii]nvalid|[Uu]nexpected"
+)
+
+
+def build_failed(result: Result, lock: str, python: str) -> StepFailed:
+    """The failure that uv's last words tell of.  Pure."""
+    lines = [line for line in result.tail(20) if line.strip()]
+    found = _reason(lines)
+    text = " ".join(" ".join(lines).split())
+    if re.search(_HASH, text):
+        return StepFailed(
+            "lock-hash-mismatch",
+            f"a package is not the one that {lock} names by its hash",
+            expected=f"the hashes in {lock}",
+            found=found,
+            hint="write the lock again where you trust the packages, and look at what changed",
+            log=lines,
+        )
+    if re.search(_SOURCE, text):
+        return StepFailed(
+            "package-source-unreachable",
+            "the place that packages come from does not answer",
+            expected="the package index that /etc/uv/uv.toml on the node names",
+            found=found,
+            hint="look at /etc/uv/uv.toml on the node, and at the node's way out",
+            log=lines,
+        )
+    if re.search(_PYTHON, text):
+        return StepFailed(
+            "python-mismatch",
+            f"{lock} cannot be installed with the Python of this node",
+            expected=f"packages that run with {python}",
+            found=found,
+            hint="uv pip compile --python-version VERSION, with the node's version",
+            log=lines,
+        )
+    if re.search(_LOCK, text):
+        return StepFailed(
+            "lock-unresolvable",
+            f"{lock} cannot be installed",
+            expected="every package it names to be found and to fit the others",
+            found=found,
+            hint=f"uv pip install --dry-run -r {lock}",
+            log=lines,
+        )
+    return StepFailed(
+        "venv-failed",
+        "the virtual environment could not be built",
+        expected="uv to end with status 0",
+        found=found or f"status {result.code}",
+        log=lines,
+    )
+
+
+def _reason(lines: List[str]) -> str:
+    """uv's own explanation (``error:`` and its ``cause:`` lines) as one line."""
+    starts = [at for at, line in enumerate(lines) if line.startswith("error:")]
+    told = lines[starts[-1] :] if starts else lines[-2:]
+    words = " ".join(" ".join(told).split())
+    return words[len("error: ") :][:400] if starts else words[:400]

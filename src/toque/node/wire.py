@@ -1,0 +1,174 @@
+"""The values of ``model.py`` as JSON and back; no I/O.
+
+``FORMAT`` changes when an older node could misread what is sent.  Bytes travel as
+``{"$bytes": base64}``, a secret as ``{"$secret": name}`` (its text goes beside the plan, so a plan
+at rest holds none), bytes too large for a line as ``{"$blob": sha256, "size": n}``.
+"""
+
+import base64
+import hashlib
+import json
+from typing import Any, Dict, List, Mapping, MutableMapping, Tuple
+
+from .model import Action, Facts, Guard, Outcome, Plan, Report, Status, Step
+from .values import Blob, Secret
+
+FORMAT = 1
+MARKS = ("$bytes", "$secret", "$blob")
+
+
+def encode_value(
+    value: Any, secrets: MutableMapping[str, str], blobs: MutableMapping[str, Blob]
+) -> Any:
+    """A field's value as JSON; texts of secrets and blobs met on the way go into the mappings."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Secret):
+        secrets[value.name] = value.reveal()
+        return {"$secret": value.name}
+    if isinstance(value, Blob):
+        blobs[value.sha256] = value
+        return {"$blob": value.sha256, "size": value.size}
+    if isinstance(value, bytes):
+        return {"$bytes": base64.b64encode(value).decode("ascii")}
+    if isinstance(value, (list, tuple, frozenset, set)):
+        items = sorted(value) if isinstance(value, (frozenset, set)) else value
+        return [encode_value(item, secrets, blobs) for item in items]
+    if isinstance(value, Mapping):
+        return {str(k): encode_value(v, secrets, blobs) for k, v in value.items()}
+    raise TypeError(f"a value of type {type(value).__name__} cannot travel to a node")
+
+
+def decode_value(value: Any, secrets: Mapping[str, str]) -> Any:
+    """The opposite of ``encode_value``; lists come back as tuples."""
+    if isinstance(value, list):
+        return tuple(decode_value(item, secrets) for item in value)
+    if isinstance(value, dict):
+        if "$secret" in value:
+            return Secret(value["$secret"], secrets[value["$secret"]])
+        if "$bytes" in value:
+            return base64.b64decode(value["$bytes"])
+        if "$blob" in value:
+            return Blob(value["$blob"], value["size"])
+        return {k: decode_value(v, secrets) for k, v in value.items()}
+    return value
+
+
+def canonical(value: Any) -> bytes:
+    """One byte string per JSON value: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("utf-8")
+
+
+def action_json(action: Action) -> List[str]:
+    return [action.target, action.verb]
+
+
+def step_json(step: Step) -> Dict[str, Any]:
+    return {
+        "id": step.id,
+        "kind": step.kind,
+        "fields": dict(step.fields),
+        "place": step.place,
+        "when": [[g.test, g.value] for g in step.when],
+        "notify": [action_json(a) for a in step.notify],
+    }
+
+
+def step_from(data: Mapping[str, Any]) -> Step:
+    return Step(
+        id=data["id"],
+        kind=data["kind"],
+        fields=data["fields"],
+        place=data.get("place", ""),
+        when=tuple(Guard(test, value) for test, value in data.get("when", ())),
+        notify=tuple(Action(target, verb) for target, verb in data.get("notify", ())),
+    )
+
+
+def plan_json(plan: Plan) -> Dict[str, Any]:
+    return {"format": FORMAT, "name": plan.name, "steps": [step_json(s) for s in plan.steps]}
+
+
+def plan_from(data: Mapping[str, Any]) -> Plan:
+    if data.get("format") != FORMAT:
+        raise ValueError(f"plan format {data.get('format')!r}, this Toque reads {FORMAT}")
+    return Plan(data["name"], tuple(step_from(s) for s in data["steps"]))
+
+
+def digest(plan: Plan) -> str:
+    """The identity of a plan: what it does, not where in the cookbook it was written."""
+    data = plan_json(plan)
+    for step in data["steps"]:
+        del step["place"]
+    return hashlib.sha256(canonical(data)).hexdigest()
+
+
+def outcome_json(outcome: Outcome) -> Dict[str, Any]:
+    data: Dict[str, Any] = {"step": outcome.step, "status": outcome.status.value}
+    for name in ("diff", "actions", "notes"):
+        value: Tuple[str, ...] = getattr(outcome, name)
+        if value:
+            data[name] = list(value)
+    if outcome.seconds:
+        data["seconds"] = round(outcome.seconds, 4)
+    if outcome.place:
+        data["place"] = outcome.place
+    if outcome.trouble:
+        data["trouble"] = dict(outcome.trouble)
+    return data
+
+
+def outcome_from(data: Mapping[str, Any]) -> Outcome:
+    return Outcome(
+        step=str(data["step"]),
+        status=Status(data["status"]),
+        diff=_texts(data.get("diff", ())),
+        actions=_texts(data.get("actions", ())),
+        seconds=float(data.get("seconds", 0.0)),
+        place=str(data.get("place", "")),
+        notes=_texts(data.get("notes", ())),
+        trouble=data.get("trouble"),
+    )
+
+
+def report_json(report: Report) -> Dict[str, Any]:
+    return {
+        "run": report.run,
+        "plan": report.plan,
+        "digest": report.digest,
+        "mode": report.mode,
+        "outcomes": [outcome_json(o) for o in report.outcomes],
+        "owed": [action_json(a) for a in report.owed],
+        "seconds": round(report.seconds, 3),
+        "token": report.token,
+    }
+
+
+def report_from(data: Mapping[str, Any]) -> Report:
+    return Report(
+        run=str(data["run"]),
+        plan=str(data["plan"]),
+        digest=str(data["digest"]),
+        mode=str(data["mode"]),
+        outcomes=tuple(outcome_from(o) for o in data["outcomes"]),
+        owed=tuple(Action(str(t), str(v)) for t, v in data["owed"]),
+        seconds=float(data["seconds"]),
+        token=int(data["token"]),
+    )
+
+
+def facts_json(facts: Facts) -> Dict[str, Any]:
+    data = dict(vars(facts))
+    data["addresses"] = list(facts.addresses)
+    data["extra"] = dict(facts.extra)
+    return data
+
+
+def facts_from(data: Mapping[str, Any]) -> Facts:
+    known = {name: data[name] for name in Facts.__dataclass_fields__ if name in data}
+    known["addresses"] = _texts(known.get("addresses", ()))
+    return Facts(**known)
+
+
+def _texts(value: Any) -> Tuple[str, ...]:
+    return tuple(str(item) for item in value)

@@ -1,0 +1,160 @@
+"""Deploys: which release goes to which nodes, in what order, and what failure means.
+
+Every node runs the same ordinary plan; a step that fails before the switch leaves the old release
+serving there, and the nodes after it are not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import Failed
+from ..fleet.app import App
+from ..node.model import Report
+from ..ports import Transport
+from . import converge as carry
+from .converge import StepError, Stop, Watch
+from .lifecycle import (
+    Delivery,
+    Site,
+    delivery_of,
+    inputs_for,
+    kept_delivery,
+    parcel,
+    recipes_for,
+    scratch_directory,
+)
+from .place import Place
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One release on one node."""
+
+    node: str
+    release: str
+    commit: str
+    subject: str
+    report: Report
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "node": self.node,
+            "release": self.release,
+            "commit": self.commit,
+            "subject": self.subject,
+            "changed": self.report.changed,
+            "seconds": round(self.report.seconds, 3),
+            "run": self.report.run,
+        }
+
+
+def deploy(
+    site: Site,
+    app: App,
+    places: Sequence[Place],
+    *,
+    ref: str = "",
+    watch: Callable[[str], Watch],
+    stop: Stop | None = None,
+) -> list[Deployed]:
+    """Put ``ref`` (the app's branch when empty) of ``app`` on each place, one after another.
+
+    ``watch`` is called with a node's name and gives what watches its events.  Raises what
+    ``delivery_of`` and ``converge`` raise, ``Failed`` for the first node whose step failed.
+    """
+    done = []
+    for place in places:
+        known = [str(entry["commit"]) for entry in releases(place.transport, app)]
+        with scratch_directory(site.state) as scratch:
+            delivery = delivery_of(site, app, ref or app.branch, Path(scratch), known)
+            try:
+                report = _deliver(site, place, delivery, watch(place.node.name), stop)
+            except StepError as error:
+                if error.code != "bundle-incomplete":
+                    raise
+                delivery = delivery_of(site, app, delivery.release.commit, Path(scratch))
+                report = _deliver(site, place, delivery, watch(place.node.name), stop)
+        done.append(_deployed(place, delivery, report))
+    return done
+
+
+def rollback(
+    site: Site,
+    app: App,
+    places: Sequence[Place],
+    *,
+    to: str = "",
+    watch: Callable[[str], Watch],
+    stop: Stop | None = None,
+) -> list[Deployed]:
+    """Go back to the release before the current one, or to the kept release ``to``.
+
+    ``to`` is a release id, a commit or the beginning of either.  Nothing is fetched or built.
+    Raises ``Failed("nothing-to-roll-back")``, ``Failed("release-unknown")``.
+    """
+    done = []
+    for place in places:
+        delivery = kept_delivery(app, _chosen(releases(place.transport, app), app, to))
+        report = _deliver(site, place, delivery, watch(place.node.name), stop)
+        done.append(_deployed(place, delivery, report))
+    return done
+
+
+def releases(transport: Transport, app: App) -> list[Mapping[str, Any]]:
+    """The releases that a node keeps, newest deployment first."""
+    found = carry.ask(transport, ["releases", app.name], "releases")["releases"]
+    return [entry for entry in found if isinstance(entry, dict)]
+
+
+def _chosen(kept: Sequence[Mapping[str, Any]], app: App, to: str) -> Mapping[str, Any]:
+    if to:
+        fits = [r for r in kept if str(r["id"]).startswith(to) or str(r["commit"]).startswith(to)]
+        if len(fits) == 1:
+            return fits[0]
+        raise Failed(
+            "release-unknown",
+            f"{app.name} has {'several releases' if fits else 'no kept release'} {to}",
+            expected="one of " + ", ".join(str(r["id"]) for r in kept) if kept else "a release",
+            found=to,
+            hint=f"toque releases {app.name}",
+        )
+    current = next((r for r in kept if r.get("current")), None)
+    before = [
+        r
+        for r in kept
+        if not r.get("current")
+        and r.get("deployed_at")
+        and (current is None or r["deployed_at"] <= current.get("deployed_at", ""))
+    ]
+    if not before:
+        raise Failed(
+            "nothing-to-roll-back",
+            f"there is no release of {app.name} before the current one",
+            expected="a kept release that served before",
+            found=f"{len(kept)} kept in all",
+            hint=f"toque releases {app.name}",
+        )
+    return max(before, key=lambda r: str(r["deployed_at"]))
+
+
+def _deliver(
+    site: Site, place: Place, delivery: Delivery, watch: Watch, stop: Stop | None
+) -> Report:
+    facts = carry.gather_facts(place.transport)
+    inputs, files = inputs_for(site, place.node, facts, ports=place.ports, delivery=delivery)
+    recipes = recipes_for(site.project, place.node, "deploy")
+    name = f"deploy {delivery.app.name} {delivery.release.id}"
+    _, sent = parcel(name, recipes, inputs, files)
+    report = carry.converge(place.transport, sent, by=site.by, watch=watch, stop=stop)
+    return carry.succeeded(report, place.node.name)
+
+
+def _deployed(place: Place, delivery: Delivery, report: Report) -> Deployed:
+    release = delivery.release
+    return Deployed(
+        place.node.name, release.id, release.commit, delivery.source.subject, report
+    )

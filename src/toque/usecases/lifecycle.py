@@ -1,0 +1,225 @@
+"""Lifecycle events for one node: which recipes run, with what, as which parcel.
+
+Nothing here talks to a machine; ``converge.py`` carries what is made here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..cookbooks import load
+from ..cookbooks.compile import Compiled, compile_plan
+from ..cookbooks.cookbook import Cookbook
+from ..cookbooks.inputs import Inputs
+from ..errors import AskedWrongly, Failed, nearest
+from ..fleet.app import App
+from ..fleet.environment import Environment, environment_of
+from ..fleet.node import Node
+from ..fleet.project import Project
+from ..fleet.release import Release, release_of
+from ..fleet.secrets import SecretStore
+from ..fleet.source import Source
+from ..node.model import Facts
+from ..node.values import Blob
+from ..node.wire import FORMAT
+from .converge import Parcel
+
+SALT = "release-salt"  # a secret of the project, so that release ids tell nothing about secrets
+
+
+class Repository(Protocol):
+    """The controller's view of an app's repository."""
+
+    def resolve(self, ref: str) -> str: ...
+
+    def read(self, commit: str, path: str) -> bytes | None: ...
+
+    def names(self, commit: str, path: str) -> list[str]: ...
+
+    def subject(self, commit: str) -> str: ...
+
+    def bundle(self, commit: str, target: Path, known: Sequence[str] = ()) -> None: ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """A project with its surroundings; ``state`` is its private directory."""
+
+    project: Project
+    store: SecretStore
+    state: Path
+    open_repository: Callable[[str, str], Repository]
+    uv: Callable[[], Path]
+    by: str
+
+    def environment(self, app: App) -> Environment:
+        """All variables of ``app``, secrets made on first use.  Raises ``AskedWrongly``."""
+        return environment_of(app, self.store, directory=self.project.directory)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A release and how it reaches nodes; ``files`` are the blobs it needs, on this machine."""
+
+    app: App
+    release: Release
+    source: Source
+    files: Mapping[str, tuple[Blob, Path]]
+
+
+def blob_of(path: Path) -> Blob:
+    """The name of a file's bytes."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return Blob(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+
+
+def inputs_for(
+    site: Site,
+    node: Node,
+    facts: Facts,
+    *,
+    ports: Mapping[str, int],
+    delivery: Delivery | None = None,
+    run: Mapping[str, Mapping[str, Any]] | None = None,
+) -> tuple[Inputs, dict[str, tuple[Blob, Path]]]:
+    """What recipes see on ``node``, and the files behind the blobs they may name."""
+    project = site.project
+    apps = project.apps_of(node)
+    uv_path = site.uv()
+    uv = blob_of(uv_path)
+    files = {uv.sha256: (uv, uv_path), **(delivery.files if delivery else {})}
+    inputs = Inputs(
+        node=node.name,
+        stack=project.stack.name,
+        facts=replace(facts, extra={**facts.extra, "ports": dict(ports)}),
+        layers=project.attributes_for(node, run),
+        apps=apps,
+        app=delivery.app if delivery else None,
+        release=delivery.release if delivery else None,
+        source=delivery.source if delivery else None,
+        uv=uv,
+        environments={app.name: site.environment(app) for app in apps},
+    )
+    return inputs, files
+
+
+def recipes_for(
+    project: Project, node: Node, event: str, only: Sequence[str] = ()
+) -> list[tuple[Cookbook, str]]:
+    """The cookbooks whose recipe for ``event`` runs on ``node``, in the layer's order.
+
+    ``only`` names recipes by hand instead: ``COOKBOOK`` or ``COOKBOOK::EVENT``.
+    Raises ``AskedWrongly("nothing-to-run")`` when the layer has none for the event.
+    """
+    loaded = load.load_paths(project.cookbooks)
+    if only:
+        pairs = [name.partition("::") for name in only]
+        return [(load.find(name, loaded), given or event) for name, _, given in pairs]
+    if node.layer not in project.layers:
+        raise AskedWrongly(
+            "unknown-layer",
+            f"node {node.name} has no layer",
+            expected=f"one of {', '.join(project.layers)}" if project.layers else "a layer",
+            found=node.layer or "none",
+            hint=nearest(node.layer, project.layers),
+        )
+    names = project.layers[node.layer].cookbooks(event)
+    if not names:
+        raise AskedWrongly(
+            "nothing-to-run",
+            f"layer {node.layer} has no recipe for {event}",
+            expected=f'{event} = ["COOKBOOK"] in [layers.{node.layer}]',
+            found="no such line",
+        )
+    return [(load.find(name, loaded), event) for name in names]
+
+
+def parcel(
+    name: str,
+    recipes: Sequence[tuple[Cookbook, str]],
+    inputs: Inputs,
+    files: Mapping[str, tuple[Blob, Path]],
+) -> tuple[Compiled, Parcel]:
+    """Compile; put beside the plan what it refers to and every secret that has to be masked.
+
+    Raises ``BadCookbook``.
+    """
+    compiled = compile_plan(name, recipes, inputs)
+    secrets = dict(compiled.secrets)
+    for environment in inputs.environments.values():
+        secrets.update(environment.named)
+    blobs = {sha256: files[sha256] for sha256 in compiled.blobs}
+    return compiled, Parcel(compiled.plan, secrets, blobs)
+
+
+def delivery_of(
+    site: Site, app: App, ref: str, scratch: Path, known: Sequence[str] = ()
+) -> Delivery:
+    """The release that ``ref`` (a branch, tag or commit) of an app's repository becomes.
+
+    ``known`` are commits that the node has, so that only the rest is sent; ``scratch`` is a
+    private directory that outlives the delivery.  Raises ``Failed``: ``repository-empty``,
+    ``commit-missing``, ``repository-unreachable``, ``app-root-missing``, ``lock-missing``.
+    """
+    project = site.project
+    repository = site.open_repository(project.repository(app), app.name)
+    commit = repository.resolve(ref)
+    lock = _lock(repository, app, commit)
+    variables = release_variables(site.environment(app).texts())
+    release = release_of(app, commit, variables, salt=site.store.get_or_make(SALT))
+    subject = repository.subject(commit)
+    if app.remote:
+        return Delivery(app, release, Source(lock, url=app.repository, subject=subject), {})
+    target = scratch / f"{commit}.bundle"
+    repository.bundle(commit, target, known)
+    blob = blob_of(target)
+    source = Source(lock, bundle=blob, subject=subject)
+    return Delivery(app, release, source, {blob.sha256: (blob, target)})
+
+
+def kept_delivery(app: App, entry: Mapping[str, Any]) -> Delivery:
+    """A release that a node has kept, as ``toque-node releases`` tells of it."""
+    release_id = str(entry["id"])
+    release = Release(release_id, app.name, str(entry["commit"]), release_id.rpartition("-")[2])
+    return Delivery(app, release, Source(b"", kept=True), {})
+
+
+def release_variables(texts: Mapping[str, str]) -> dict[str, str]:
+    """What of the environment makes a release another one; the format belongs to it."""
+    return {**texts, "TOQUE_FORMAT": str(FORMAT)}
+
+
+def scratch_directory(state: Path) -> AbstractContextManager[str]:
+    """A private directory for what is on its way to a node."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix="send-", dir=state)
+
+
+def _lock(repository: Repository, app: App, commit: str) -> bytes:
+    top = app.root.strip("/")
+    names = repository.names(commit, top)
+    if not names:
+        raise Failed(
+            "app-root-missing",
+            f"commit {commit[:12]} has no folder {app.root!r}",
+            expected=f"the folder that root of [apps.{app.name}] names",
+            found=f"at the top: {', '.join(repository.names(commit, '.')[:12])}",
+        )
+    path = app.lock if top in ("", ".") else f"{top}/{app.lock}"
+    lock = repository.read(commit, path)
+    if lock is None:
+        raise Failed(
+            "lock-missing",
+            f"commit {commit[:12]} has no {path}",
+            expected="a file that pins the app's Python packages",
+            found=f"in that folder: {', '.join(names[:12])}",
+            hint="uv pip compile --generate-hashes requirements.in -o requirements.txt, commit it",
+        )
+    return lock

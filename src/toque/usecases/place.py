@@ -1,0 +1,18 @@
+"""A node and the way to it, as the use cases see one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..fleet.node import Node
+from ..ports import Transport
+
+
+@dataclass(frozen=True)
+class Place:
+    """``ports`` are those a kitchen machine was given; empty for other nodes."""
+
+    node: Node
+    transport: Transport
+    ports: Mapping[str, int] = field(default_factory=dict)

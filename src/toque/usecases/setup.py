@@ -1,0 +1,67 @@
+"""Converge a node: an event's recipes, or recipes chosen by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..node.model import Plan, Report
+from ..node.wire import digest
+from . import converge as carry
+from .converge import Stop, Watch
+from .lifecycle import Site, inputs_for, parcel, recipes_for
+from .place import Place
+
+Attributes = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan for one node, with the check that says what it would do there."""
+
+    plan: Plan
+    digest: str
+    report: Report
+
+
+def plan(
+    site: Site,
+    place: Place,
+    *,
+    event: str = "setup",
+    only: Sequence[str] = (),
+    attributes: Attributes | None = None,
+    watch: Watch,
+) -> Planned:
+    """What ``setup`` would do now; changes nothing."""
+    sent = _parcel(site, place, event, only, attributes)
+    report = carry.check(place.transport, sent, by=site.by, watch=watch)
+    carry.succeeded(report, place.node.name)
+    return Planned(sent.plan, digest(sent.plan), report)
+
+
+def setup(
+    site: Site,
+    place: Place,
+    *,
+    event: str = "setup",
+    only: Sequence[str] = (),
+    attributes: Attributes | None = None,
+    watch: Watch,
+    stop: Stop | None = None,
+) -> Report:
+    """Converge ``place``.  Raises ``Failed`` with the step that could not be put right."""
+    sent = _parcel(site, place, event, only, attributes)
+    report = carry.converge(place.transport, sent, by=site.by, watch=watch, stop=stop)
+    return carry.succeeded(report, place.node.name)
+
+
+def _parcel(
+    site: Site, place: Place, event: str, only: Sequence[str], attributes: Attributes | None
+) -> carry.Parcel:
+    # Recipes first: a mistake in a cookbook is told without asking the node anything.
+    recipes = recipes_for(site.project, place.node, event, only)
+    facts = carry.gather_facts(place.transport)
+    inputs, files = inputs_for(site, place.node, facts, ports=place.ports, run=attributes)
+    return parcel(f"{event} {place.node.name}", recipes, inputs, files)[1]

@@ -1,0 +1,153 @@
+"""The deploy recipe: a release beside another, then in its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from toque.cookbooks.cookbook import Cookbook
+from toque.library.python_app import cookbook as python_app
+from toque.node.inits.translate import translate
+from toque.node.inits.unitfile import parse
+from toque.node.model import Action
+from toque.node.resources.venv import venv_key
+
+from .conftest import COMMIT, SECRETS, THENA, Compile
+
+ID = f"{COMMIT[:12]}-abcdef"
+UNIT = f"thena-{ID}.service"
+PATH = f"/srv/www/thena/releases/{ID}"
+SWITCH = [
+    f"instance:{UNIT}",
+    "current:/srv/www/thena/current",
+    "retired:thena",
+    "releases:thena",
+]
+
+
+@pytest.fixture(params=["uwsgi", "gunicorn"])
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.requirement("R1")
+def test_deploy_has_only_steps_of_a_deploy(plan_of: Compile, server: str) -> None:
+    plan = plan_of((python_app, "deploy"), app=replace(THENA, server=server))
+
+    suffix = {"uwsgi": "ini", "gunicorn": "py"}[server]
+    assert list(plan.ids) == [
+        f"checkout:{PATH}",
+        f"venv:/srv/www/thena/venvs/{venv_key(b'flask==3', '3.11')}",
+        f"file:/etc/toque/apps/thena/{ID}.env",
+        f"file:/etc/toque/apps/thena/{ID}.{suffix}",
+        f"unit:{UNIT}",
+        f"command:migrate thena {ID}",
+        *SWITCH,
+    ]
+
+
+def test_rollback_neither_fetches_nor_builds_nor_migrates(plan_of: Compile, server: str) -> None:
+    plan = plan_of((python_app, "deploy"), app=replace(THENA, server=server), kept=True)
+
+    assert list(plan.ids) == SWITCH
+
+
+def test_running_instance_is_restarted_when_what_started_it_changes(plan_of: Compile) -> None:
+    plan = plan_of((python_app, "deploy"))
+
+    owed = {step.id: step.notify for step in plan.plan.steps if step.notify}
+    assert owed == dict.fromkeys(plan.ids[2:5], (Action(f"instance:{UNIT}", "restart"),))
+
+
+@pytest.mark.requirement("R7")
+def test_environment_file_is_a_secret_that_names_the_commit(plan_of: Compile) -> None:
+    plan = plan_of((python_app, "deploy"))
+
+    fields = plan.step(f"file:/etc/toque/apps/thena/{ID}.env").fields
+    text = plan.secrets[f"thena/{ID}.env"]
+    assert (fields["owner"], fields["mode"]) == ("root", 0o600)
+    assert fields["content"] == {"$secret": f"thena/{ID}.env"}
+    assert f'TOQUE_COMMIT="{COMMIT}"\n' in text
+    assert f'TOQUE_RELEASE="{ID}"\n' in text
+    assert 'GREETING="hello"\n' in text
+
+
+@pytest.mark.requirement("R26")
+def test_no_secret_in_the_plan(plan_of: Compile, server: str) -> None:
+    plan = plan_of((python_app, "deploy"), app=replace(THENA, server=server))
+
+    shown = repr(plan.plan)
+    assert [name for name, text in SECRETS.items() if text in shown] == []
+
+
+@pytest.mark.requirement("R44")
+def test_app_in_a_folder_of_the_repository_runs_there(plan_of: Compile, server: str) -> None:
+    plan = plan_of((python_app, "deploy"), app=replace(THENA, root="site/thena", server=server))
+
+    assert plan.step(f"checkout:{PATH}").fields["root"] == "site/thena"
+    unit = plan.step(f"unit:{UNIT}").fields["content"]
+    assert f"WorkingDirectory={PATH}/site/thena\n" in unit
+    assert plan.step(f"command:migrate thena {ID}").fields["cwd"] == f"{PATH}/site/thena"
+
+
+def test_migration_runs_as_the_app_with_its_variables_once_per_release(plan_of: Compile) -> None:
+    fields = plan_of((python_app, "deploy")).step(f"command:migrate thena {ID}").fields
+
+    assert list(fields["argv"]) == [f"{PATH}/.toque/venv/bin/alembic", "upgrade", "head"]
+    assert fields["user"] == "thena"
+    assert fields["environment_file"] == f"/etc/toque/apps/thena/{ID}.env"
+    assert fields["once"] == f"migrate thena {ID}"
+
+
+def test_app_without_migrations_has_no_such_step(plan_of: Compile) -> None:
+    plan = plan_of((python_app, "deploy"), app=replace(THENA, migrate=()))
+
+    assert not [id for id in plan.ids if id.startswith("command:")]
+
+
+def units(plan_of: Compile, thena_infra: Cookbook) -> dict[str, str]:
+    """The unit's text by who made it."""
+    made = {
+        server: plan_of((python_app, "deploy"), app=replace(THENA, server=server))
+        for server in ("uwsgi", "gunicorn")
+    }
+    made["example"] = plan_of((thena_infra, "deploy"), app=replace(THENA, server="uwsgi"))
+    return {name: plan.step(f"unit:{UNIT}").fields["content"] for name, plan in made.items()}
+
+
+@pytest.mark.requirement("R22")
+@pytest.mark.parametrize("made_by", ["uwsgi", "gunicorn", "example"])
+def test_unit_says_who_runs_it_with_what(
+    plan_of: Compile, thena_infra: Cookbook, made_by: str
+) -> None:
+    lines = units(plan_of, thena_infra)[made_by].splitlines()
+
+    for line in (
+        "User=thena",
+        "Group=thena",
+        f"EnvironmentFile=/etc/toque/apps/thena/{ID}.env",
+        f"RuntimeDirectory=thena-{ID}",
+        "RuntimeDirectoryMode=0750",
+        "UMask=0007",
+        "Restart=always",
+        "NoNewPrivileges=yes",
+        "WantedBy=multi-user.target",
+    ):
+        assert line in lines
+    assert not [line for line in lines if line.startswith("Environment=")]
+
+
+@pytest.mark.requirement("R31")
+@pytest.mark.parametrize("made_by", ["uwsgi", "gunicorn", "example"])
+def test_supervisor_can_run_the_unit(plan_of: Compile, thena_infra: Cookbook, made_by: str) -> None:
+    """Where no systemd runs the same text is translated; sandboxing is lost and said to be."""
+    text = units(plan_of, thena_infra)[made_by]
+
+    translated = translate(UNIT, parse(text), enabled=True)
+
+    assert translated.user == "thena"
+    lost = " ".join(translated.lost)
+    assert "ProtectSystem" in lost
+    for kept in ("EnvironmentFile", "RuntimeDirectory", "UMask", "User=", "ExecStart"):
+        assert kept not in lost

@@ -1,0 +1,246 @@
+import base64
+import functools
+import hashlib
+import http.server
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+import uv
+
+from toque.node.errors import StepFailed
+from toque.node.resources.venv import Venv, venv_key
+
+EXISTS = frozenset({"exists", "complete"})
+PYTHON = "/usr/bin/python3"
+
+
+@pytest.fixture(scope="module")
+def uv_binary():
+    """uv where every user may run it, as on a node."""
+    directory = tempfile.mkdtemp(prefix="toque-unit-uv-")
+    Path(directory).chmod(0o755)
+    binary = shutil.copy(uv.find_uv_bin(), directory)
+    Path(binary).chmod(0o755)
+    yield binary
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def wheels(system):
+    """``wheels(name, version, **metadata)`` makes a package and gives its pip hash."""
+    directory = Path(system.top, "wheels")
+    directory.mkdir(mode=0o755)
+
+    def make(name, version="1.0", requires_python="", needs=()):
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        if requires_python:
+            metadata += f"Requires-Python: {requires_python}\n"
+        metadata += "".join(f"Requires-Dist: {need}\n" for need in needs)
+        info = f"{name}-{version}.dist-info"
+        files = {
+            f"{name}.py": f"VERSION = '{version}'\n\ndef main():\n    print(VERSION)\n",
+            f"{info}/METADATA": metadata,
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
+        }
+        record = "".join(f"{p},sha256={_digest(t)},{len(t)}\n" for p, t in files.items())
+        files[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
+        wheel = directory / f"{name}-{version}-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            for path, text in files.items():
+                archive.writestr(path, text)
+        wheel.chmod(0o644)
+        return "sha256:" + hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+    make.directory = directory
+    return make
+
+
+def _digest(text):
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def venv(system, ids, wheels, uv_binary):
+    release = Path(system.top, "srv/www/shop/releases/r")
+    release.mkdir(mode=0o755)
+
+    def make(lock, source=None, **options):
+        if lock is not None:
+            source = source or f"--no-index\n--find-links {wheels.directory}\n"
+            (release / "requirements.txt").write_text(source + lock)
+            (release / "requirements.txt").chmod(0o644)
+        return Venv(
+            **{
+                "path": f"{system.top}/srv/www/shop/venvs/KEY",
+                "app": "shop",
+                "release": str(release),
+                "python": PYTHON,
+                "uv": uv_binary,
+                **ids,
+                **options,
+            }
+        )
+
+    return make
+
+
+def built(system, resource):
+    resource.validate()
+    resource.fix(system, EXISTS)
+    assert resource.found(system) == resource.wanted()
+    return Path(resource.path)
+
+
+def failure(system, resource):
+    with pytest.raises(StepFailed) as caught:
+        resource.fix(system, EXISTS)
+    assert resource.found(system) != resource.wanted()
+    return caught.value
+
+
+def test_the_key_follows_the_lock_and_the_python_version():
+    keys = {venv_key(b"a==1\n", "3.11"), venv_key(b"a==2\n", "3.11"), venv_key(b"a==1\n", "3.12")}
+
+    assert len(keys) == 3
+    assert venv_key(b"a==1\n", "3.11") in keys
+    assert {len(key) for key in keys} == {16}
+
+
+def test_a_lock_with_hashes_becomes_an_environment(system, venv, wheels):
+    digest = wheels("tiny")
+
+    path = built(system, venv(f"tiny==1.0 --hash={digest}\n"))
+
+    said = subprocess.run([path / "bin/tiny"], capture_output=True, text=True, check=True)
+    assert said.stdout == "1.0\n"
+    assert list(path.rglob("__pycache__/tiny.*.pyc"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+def test_the_app_may_read_and_run_its_environment_and_change_nothing(system, venv, wheels, ids):
+    path = built(system, venv(f"tiny==1.0 --hash={wheels('tiny')}\n"))
+
+    for inside in [path, *path.rglob("*")]:
+        if inside.is_symlink():
+            continue
+        assert inside.group() == ids["group"], inside
+        assert inside.owner() == ("root" if inside.name == ".toque-complete" else ids["user"])
+        assert not stat.S_IMODE(inside.lstat().st_mode) & 0o027, inside
+    cache = Path(system.top, "var/cache/toque/uv/shop")
+    assert (cache.owner(), stat.S_IMODE(cache.stat().st_mode)) == (ids["user"], 0o700)
+
+
+def test_a_lock_without_hashes_is_enough(system, venv, wheels):
+    wheels("tiny")
+
+    path = built(system, venv("tiny==1.0\n"))
+
+    assert (path / "bin/tiny").exists()
+
+
+def test_what_a_killed_build_left_is_built_again(system, venv, wheels):
+    wheels("tiny")
+    wanted = venv("tiny==1.0\n")
+    half = Path(wanted.path, "lib")
+    half.mkdir(parents=True)
+    (half / "half").write_text("half")
+
+    assert wanted.found(system) == {"complete": False}
+    path = built(system, wanted)
+
+    assert not (path / "lib/half").exists()
+
+
+def test_an_app_without_a_lock_is_told_so(system, venv):
+    assert failure(system, venv(None)).code == "lock-missing"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads as another user")
+def test_a_lock_that_is_a_link_is_not_read_as_root(system, venv):
+    wanted = venv(None)
+    os.symlink("/etc/shadow", Path(wanted.release, "requirements.txt"))
+
+    error = failure(system, wanted)
+
+    assert error.code == "lock-missing"
+    assert "Permission denied" in error.found
+
+
+def test_another_package_than_the_locked_one_is_refused(system, venv, wheels):
+    wheels("tiny")
+
+    error = failure(system, venv(f"tiny==1.0 --hash=sha256:{'0' * 64}\n"))
+
+    assert error.code == "lock-hash-mismatch"
+
+
+def test_one_hash_asks_for_a_hash_on_every_package(system, venv, wheels):
+    digest = wheels("tiny")
+    wheels("other")
+
+    error = failure(system, venv(f"tiny==1.0 --hash={digest}\nother==1.0\n"))
+
+    assert error.code == "lock-hash-mismatch"
+
+
+@pytest.mark.parametrize(
+    "lock", ["missing==1.0\n", "tiny==2.0\n", "tiny==1.0\nuser==1.0\n", "tiny=1.0\n"]
+)
+def test_a_lock_that_does_not_fit_is_unresolvable(system, venv, wheels, lock):
+    wheels("tiny")
+    wheels("user", needs=["tiny>=2"])
+
+    error = failure(system, venv(lock))
+
+    assert error.code == "lock-unresolvable"
+    assert "tiny" in error.found or "missing" in error.found
+
+
+def test_packages_for_another_python_are_named_as_that(system, venv, wheels):
+    wheels("tiny", requires_python=">=3.99")
+
+    error = failure(system, venv("tiny==1.0\n"))
+
+    assert error.code == "python-mismatch"
+    assert "3.99" in error.found
+
+
+def test_a_node_without_that_python_is_named_as_that(system, venv, wheels):
+    wheels("tiny")
+
+    error = failure(system, venv("tiny==1.0\n", python="/usr/bin/python3.99"))
+
+    assert error.code == "python-mismatch"
+
+
+def test_an_index_that_is_not_there_is_unreachable(system, venv):
+    error = failure(system, venv("tiny==1.0\n", source="--index-url http://127.0.0.1:9/simple/\n"))
+
+    assert error.code == "package-source-unreachable"
+    assert "127.0.0.1" in error.found
+
+
+def test_an_index_that_is_broken_is_unreachable(system, venv):
+    class Broken(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(503)
+
+        def log_message(self, *words):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
+        threading.Thread(target=functools.partial(server.serve_forever, 0.05)).start()
+        index = f"--index-url http://127.0.0.1:{server.server_port}/simple/\n"
+        error = failure(system, venv("tiny==1.0\n", source=index))
+        server.shutdown()
+
+    assert error.code == "package-source-unreachable"

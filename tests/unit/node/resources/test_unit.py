@@ -1,0 +1,95 @@
+import pytest
+
+from init_fakes import PATH, TEXT, Supervisord, Systemctl, converge, verbs
+from toque.node.errors import StepFailed
+from toque.node.inits import launch
+from toque.node.memory import MemorySystem
+from toque.node.model import Facts
+from toque.node.resource import Invalid
+from toque.node.resources.unit import Unit
+
+
+def machine(init, **rest):
+    system = MemorySystem(facts=Facts(init=init), files={"/etc/systemd/system/x": b""})
+    return (Systemctl(**rest) if init == "systemd" else Supervisord(**rest)).on(system)
+
+
+@pytest.mark.parametrize("init", ["systemd", "supervisor"])
+def test_a_unit_is_written_and_read_once_and_starts_nothing(init):
+    system = machine(init)
+    assert converge(Unit("thena.service", TEXT), system) == {"exists", "content", "loaded"}
+    assert converge(Unit("thena.service", TEXT), system) == frozenset()
+    assert system.read(PATH).decode() == TEXT
+    told = verbs(system, "systemctl") + verbs(system, "supervisorctl")
+    assert told == (["daemon-reload"] if init == "systemd" else [])
+
+
+@pytest.mark.parametrize("init", ["systemd", "supervisor"])
+def test_an_absent_unit_is_stopped_disabled_and_forgotten(init):
+    system = machine(init)
+    converge(Unit("thena.service", TEXT), system)
+    assert converge(Unit("thena.service", absent=True), system) == {"exists"}
+    assert system.stat(PATH) is None
+    assert system.stat("/etc/supervisor/conf.d/thena.conf") is None
+    assert converge(Unit("thena.service", absent=True), system) == frozenset()
+
+
+@pytest.mark.parametrize("before", [None, TEXT])
+def test_a_text_that_systemd_refuses_is_taken_back(before):
+    system = machine("systemd", refused={"thena.service"})
+    if before:
+        system.put(PATH, before.encode())
+    with pytest.raises(StepFailed) as caught:
+        converge(Unit("thena.service", TEXT + "# new\n"), system)
+    assert caught.value.code == "unit-refused"
+    if before:
+        assert system.read(PATH).decode() == before
+    else:
+        assert system.stat(PATH) is None
+
+
+def test_a_text_that_supervisor_cannot_run_is_taken_back():
+    system = machine("supervisor")
+    with pytest.raises(StepFailed) as caught:
+        converge(Unit("thena.service", "[Service]\nExecStart=/bin/x %n\n"), system)
+    assert caught.value.code == "unit-untranslatable"
+    assert system.stat(PATH) is None
+
+
+def test_a_unit_newer_than_what_systemd_read_is_loaded():
+    system = machine("systemd", units={"thena.service": {"LoadState": "loaded"}})
+    system.put(PATH, TEXT.encode())
+    system.programs["systemctl"].units["thena.service"].update(
+        ActiveState="active", NeedDaemonReload="yes"
+    )
+    assert converge(Unit("thena.service", TEXT), system) == {"loaded"}
+
+
+def test_what_supervisor_cannot_keep_is_noted_once():
+    system = machine("supervisor")
+    converge(Unit("thena.service", TEXT + "PrivateTmp=yes\n"), system)
+    assert system.taken_notes() == ("thena.service: supervisor cannot keep PrivateTmp",)
+    converge(Unit("thena.service", TEXT + "PrivateTmp=yes\n"), system)
+    assert system.taken_notes() == ()
+
+
+def test_the_launcher_is_installed_for_all_to_run():
+    system = machine("supervisor")
+    converge(Unit("thena.service", TEXT), system)
+    assert system.stat(launch.PATH).mode == 0o755
+    assert system.read(launch.PATH).decode() == launch.TEXT
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("thena", TEXT),
+        ("../thena.service", TEXT),
+        ("thena.service", ""),
+        ("thena.service", "nonsense"),
+        ("thena.service", "A=b\n"),
+    ],
+)
+def test_what_is_no_unit_is_refused_before_it_travels(name, content):
+    with pytest.raises(Invalid):
+        Unit(name, content).validate()
