@@ -19,7 +19,7 @@ from .errors import BadCookbook
 from .fleet.app import App
 from .fleet.attribute_layer import AttributeLayer
 from .fleet.environment import Environment, database_url, password_name
-from .fleet.release import Release, release_of
+from .fleet.release import Release, blank_release
 from .fleet.source import Source
 from .fleet.spot import Spot
 from .node.model import Facts
@@ -88,7 +88,7 @@ def compile_recipe(
         layers=(AttributeLayer("run", tables, Spot("attributes")),),
         apps=every,
         app=app,
-        release=release or (release_of(app, "0" * 40, {}) if app else None),
+        release=release or (blank_release(app.name, "0" * 40) if app else None),
         source=source or (Source(b"", url="https://example.invalid/x") if app else None),
         environments=environments or {one.name: planted(one) for one in every},
         secrets=secrets or {},

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 import tomllib
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,13 +50,14 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @named
-def test_python_examples_run(page: Path) -> None:
-    """All blocks of a page in one namespace, in their order, as a reader would type them."""
-    namespace: dict[str, object] = {"__name__": page.stem}
+def test_python_examples_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All blocks of a page as one module, in their order, as a reader would type them."""
+    module = types.ModuleType(f"page_{page.stem.replace('-', '_')}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # classes are looked up there
 
     for line, code in blocks(page, "python"):
         padded = "\n" * (line - 1) + code  # tracebacks then name the page's own line
-        exec(compile(padded, str(page), "exec"), namespace)
+        exec(compile(padded, str(page), "exec"), module.__dict__)
 
 
 @named

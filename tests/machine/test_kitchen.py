@@ -302,6 +302,15 @@ def test_the_hosts_settings_come_back_with_the_last_machine(bench: Bench):
     assert (network.FORWARD.read_text(), network.INOTIFY.read_text()) == before
 
 
+def test_a_machine_whose_folder_was_removed_by_hand_is_swept_away(bench: Bench):
+    machine = bench.create("lost")
+    (machine.folder / "record.json").unlink()
+
+    assert api.destroy(bench.kitchen, "lost") is False
+
+    assert bench.traces() == []
+
+
 @pytest.mark.requirement("R15")
 def test_a_suite_without_checks_fails_and_one_with_checks_counts_them(bench: Bench, tmp_path: Path):
     machine = bench.create("verified")
@@ -344,7 +353,9 @@ def test_a_suite_without_checks_fails_and_one_with_checks_counts_them(bench: Ben
     assert error.value.code == "kitchen-verify-failed"
 
 
-def test_without_privileges_auto_takes_chroot_and_says_why(tmp_path: Path):
+def test_without_privileges_auto_takes_chroot_and_says_why(
+    tmp_path: Path, request: pytest.FixtureRequest
+):
     """The whole life of a machine in a process tree without CAP_SYS_ADMIN and CAP_NET_ADMIN."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("needs root and setpriv to give privileges away")
@@ -355,11 +366,12 @@ def test_without_privileges_auto_takes_chroot_and_says_why(tmp_path: Path):
         "print(machine.driver, api.execute(kitchen, 'plain', ['echo', 'inside']).stdout)\n"
         "api.reboot(kitchen, 'plain')\napi.stop(kitchen, 'plain')\n"
         "api.start(kitchen, 'plain')\napi.power_cut(kitchen, 'plain')\n"
-        "api.destroy(kitchen, 'plain')\n"
+        "assert api.destroy(kitchen, 'plain') and not api.destroy(kitchen, 'plain')\n"
     )
     drop = "-sys_admin,-net_admin"
     environ = {**os.environ, "TOQUE_KITCHEN_DIR": str(tmp_path / "state")}
 
+    request.addfinalizer(lambda: api.destroy(api.Kitchen.from_environment(environ), "plain"))
     done = subprocess.run(
         ["setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}", sys.executable, "-c", script],
         env=environ,

@@ -55,7 +55,11 @@ def raised(tree: ast.Module, known: dict[str, bool]) -> Iterator[tuple[int, ast.
                     and isinstance(node.func.value, ast.Call)
                 ):
                     yield node.lineno, node.args[0] if node.args else None
-        elif isinstance(outer, ast.Call) and known.get(called(outer)) is False:
+        elif isinstance(outer, ast.Call) and (
+            known.get(called(outer)) is False
+            # the one error that is no exception of ours, made where the program ends
+            or (called(outer) == "Trouble" and outer.args and text_of(outer.args[0]))
+        ):
             yield outer.lineno, outer.args[0] if outer.args else None
 
 

@@ -65,7 +65,14 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """From a git repository to a running, watched site on machines you control.
 
@@ -84,11 +91,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except click.ClickException as error:
+        if "--json" in arguments:
+            from .trouble import usage
+
+            usage(error.format_message())
         error.show()
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(141)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the one place where every error ends
         from .trouble import leave
 
         leave(error, as_json="--json" in arguments)

@@ -49,7 +49,7 @@ def _setup(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
             shown.summary(place.node.name, report)
         entry: dict[str, Any] = {"node": place.node.name, "setup": report_json(report), "apps": []}
         for app in () if only_setup else project.apps_of(place.node):
-            entry["apps"] += _deploy(site, app, [place], "", verbose, as_json)
+            entry["apps"] += _deploy(site, app, [place], ref="", verbose=verbose, quiet=as_json)
         found.append(entry)
     if as_json:
         asked.tell({"nodes": found})
@@ -69,22 +69,22 @@ def deploy(app: str, ref: str, target: str, verbose: bool, as_json: bool) -> Non
     project, site = asked.here()
     chosen = asked.only_app(project, app)
     places = asked.app_places(project, chosen, target)
-    done = _deploy(site, chosen, places, ref, verbose, as_json)
+    done = _deploy(site, chosen, places, ref=ref, verbose=verbose, quiet=as_json)
     if as_json:
         asked.tell({"app": chosen.name, "nodes": done})
 
 
 def _deploy(
-    site: Site, app: App, places: list[Place], ref: str, verbose: bool, quiet: bool
+    site: Site, app: App, places: list[Place], *, ref: str, verbose: bool, quiet: bool
 ) -> list[dict[str, Any]]:
     with Shown(quiet=quiet, verbose=verbose, diffs=verbose) as shown, asked.stoppable() as stop:
         shown.heading(f"deploy {app.name} {ref or app.branch}")
-        done = deploying.deploy(
-            site, app, places, ref=ref, watch=lambda node: shown, stop=stop
-        )
+        done = deploying.deploy(site, app, places, ref=ref, watch=lambda node: shown, stop=stop)
         for one in done:
             shown.summary(one.node, one.report)
-            shown.heading(f"{one.node}: {app.name} serves {one.commit[:12]} {printable(one.subject)}")
+            shown.heading(
+                f"{one.node}: {app.name} serves {one.commit[:12]} {printable(one.subject)}"
+            )
     return [one.as_json() for one in done]
 
 

@@ -75,7 +75,7 @@ def app_places(project: Project, app: App, target: str) -> list[Place]:
         raise AskedWrongly(
             "no-target",
             f"no node of toque.toml runs {app.name}",
-            expected=f"[nodes.NAME] with layer = \"{app.layer}\", or --on TARGET",
+            expected=f'[nodes.NAME] with layer = "{app.layer}", or --on TARGET',
             found="none",
         )
     return [bootstrap.connect(node, project.directory) for node in nodes]
@@ -104,7 +104,9 @@ def stoppable() -> Iterator[Stop]:
     def asked(number: int, frame: FrameType | None) -> None:
         if stop.asked:
             raise KeyboardInterrupt
-        click.echo("stopping after this step (again to leave now; the node then ends alone)", err=True)
+        click.echo(
+            "stopping after this step (again to leave now; the node then ends alone)", err=True
+        )
         stop.ask()
 
     before = signal.signal(signal.SIGINT, asked)

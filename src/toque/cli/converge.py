@@ -24,7 +24,13 @@ from .show import Shown, printable
 @verbose_option
 @json_option
 def plan(
-    target: str, recipes: tuple[str, ...], event: str, out: Path | None, verbose: bool, as_json: bool
+    *,
+    target: str,
+    recipes: tuple[str, ...],
+    event: str,
+    out: Path | None,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Show exactly what converge would change on TARGET; changes nothing.
 
@@ -95,6 +101,12 @@ def runs(target: str, as_json: bool) -> None:
     for one in answers:
         for run in one["runs"]:
             state = "finished" if run.get("finished") else "unfinished"
-            click.echo(printable(f"{run['run']}  {state:<10} {run.get('plan', '')}  by {run.get('by', '')}"))
+            click.echo(
+                printable(
+                    f"{run['run']}  {state:<10} {run.get('plan', '')}  by {run.get('by', '')}"
+                )
+            )
         holder = one["holder"]
-        click.echo(f"{one['node']}: " + (f"held by {holder.get('by')}" if holder else "free"))
+        click.echo(
+            f"{one['node']}: " + (printable(f"held by {holder.get('by')}") if holder else "free")
+        )

@@ -54,7 +54,9 @@ def create(name: str, driver: str, release: str, as_json: bool) -> None:
     if as_json:
         asked.tell(machine.as_json())
     else:
-        click.echo(f"{machine.name}: {machine.driver}, {machine.address}, ssh port {machine.ssh_port}")
+        click.echo(
+            f"{machine.name}: {machine.driver}, {machine.address}, ssh port {machine.ssh_port}"
+        )
 
 
 @kitchen.command()
@@ -63,7 +65,7 @@ def create(name: str, driver: str, release: str, as_json: bool) -> None:
 @verbose_option
 @json_option
 def converge(name: str, driver: str, verbose: bool, as_json: bool) -> None:
-    """Run SUITE's events on its machine, which is made when it is not there."""
+    """Run SUITE's events on its machine, making it when needed."""
     cook, chosen = bootstrap.open_kitchen(), _suite(name)
     machine = _create(cook, name, driver, "", as_json)
     changed, reports = _converge(chosen, verbose=verbose, quiet=as_json)
@@ -89,9 +91,10 @@ def verify_suite(name: str, as_json: bool) -> None:
 @click.option("--keep", is_flag=True, help="Leave the machine there when all went well, too.")
 @json_option
 def test(name: str, driver: str, keep: bool, as_json: bool) -> None:
-    """Create, converge, converge again (nothing may change), verify, reboot, verify, destroy.
+    """The whole cycle, from a new machine to its removal.
 
-    When something fails the machine is left for looking.
+    Create, converge, converge again (nothing may change), verify, reboot, verify, destroy.  When
+    something fails the machine is left for looking.
     """
     cook, chosen = bootstrap.open_kitchen(), _suite(name)
     began = time.monotonic()
@@ -127,12 +130,13 @@ def test(name: str, driver: str, keep: bool, as_json: bool) -> None:
 @click.argument("name", metavar="SUITE")
 @click.argument("command", nargs=-1, required=True)
 def execute(name: str, command: tuple[str, ...]) -> None:
-    """Run a program in SUITE's machine; its output and exit status become ours.
+    """Run a program in SUITE's machine.
+
+    Its output and its exit status become ours.
 
     toque kitchen exec default -- curl -s http://127.0.0.1/
     """
-    data = b"" if sys.stdin.isatty() else b""
-    done = api.execute(bootstrap.open_kitchen(), _machine_name(name), command, data)
+    done = api.execute(bootstrap.open_kitchen(), _machine_name(name), command)
     sys.stdout.buffer.write(done.stdout)
     sys.stdout.flush()
     sys.stderr.buffer.write(done.stderr)

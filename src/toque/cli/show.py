@@ -90,7 +90,7 @@ class Shown:
             return
         mark, colour = MARKS[outcome.status]
         seconds = f"  {outcome.seconds:.1f}s" if outcome.seconds >= 0.1 else ""
-        verbs = f"  ({', '.join(outcome.actions)})" if outcome.actions else ""
+        verbs = printable(f"  ({', '.join(outcome.actions)})") if outcome.actions else ""
         self.line(click.style(f"  {mark} {printable(outcome.step)}{verbs}", fg=colour) + seconds)
         if self.diffs:
             for text in outcome.diff:
@@ -107,12 +107,15 @@ class Shown:
         if report.failed:
             parts.append("1 failed")
         if report.owed and report.mode != "check":
-            parts.append("owed: " + ", ".join(f"{a.verb} {a.target}" for a in report.owed))
+            parts.append(
+                printable("owed: " + ", ".join(f"{a.verb} {a.target}" for a in report.owed))
+            )
         self.heading(f"{node}: {', '.join(parts)} ({report.seconds:.1f}s)")
 
 
 def printable(text: str) -> str:
     """A node's text without what could drive a terminal (C0, C1, bidirectional controls)."""
+    text = text.replace("\r\n", "\n").replace("\n", " / ")  # a line of ours stays one line
     return "".join(c if c == "\t" or (c.isprintable() and not _bidi(c)) else "\ufffd" for c in text)
 
 

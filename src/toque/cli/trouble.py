@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from ..errors import ToqueError, Trouble
+from .show import printable
 
 
 def leave(error: Exception, *, as_json: bool) -> NoReturn:
@@ -32,11 +33,22 @@ def leave(error: Exception, *, as_json: bool) -> NoReturn:
     sys.exit(status)
 
 
+def usage(message: str) -> NoReturn:
+    """A command line that cannot be understood, as JSON."""
+    trouble = Trouble("usage", message, hint="toque --help")
+    click.echo(json.dumps({"error": trouble.as_json(), "exit": 2}))
+    sys.exit(2)
+
+
 def words(trouble: Trouble) -> list[str]:
-    """An error as lines for a person; colour is dropped by click where there is no terminal."""
-    lines = [f"{click.style('error', fg='red', bold=True)} [{trouble.code}] {trouble.message}"]
+    """An error as lines for a person; colour is dropped by click where there is no terminal.
+
+    Much of it is what a node, a program or a file said: none of it may drive the terminal.
+    """
+    said = printable(f"[{trouble.code}] {trouble.message}")
+    lines = [f"{click.style('error', fg='red', bold=True)} {said}"]
     lines += [
-        f"  {name:<9} {text}"
+        f"  {name:<9} {printable(text)}"
         for name, text in (
             ("at", trouble.place),
             ("expected", trouble.expected),
@@ -46,7 +58,7 @@ def words(trouble: Trouble) -> list[str]:
     ]
     if trouble.log:
         lines.append("  last lines:")
-        lines += [f"    | {line}" for line in trouble.log]
+        lines += [f"    | {printable(line)}" for line in trouble.log]
     if trouble.hint:
-        lines.append(f"  {click.style('try', bold=True)}       {trouble.hint}")
+        lines.append(f"  {click.style('try', bold=True)}       {printable(trouble.hint)}")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,16 @@ class Measured:
         started = time.monotonic()
         yield
         self.values[key] = round(time.monotonic() - started, 2)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the site answers, and how to tell the audience."""
+
+    address: str
+    port: int
+    say: Callable[[str], None]
+    note: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ def tell(
     play = acts(machine)
     address = machine.address
     port = machine.ports["http"]
+    stage = Stage(address, port, say, note)
     url = f"http://{address}:{port}/" if port != 80 else f"http://{address}/"
     values.update(machine=machine.name, address=address, url=url, driver=machine.driver)
 
@@ -82,7 +94,7 @@ def tell(
         pushed = play.push()
     if pushed["exit"] != 0:
         raise Failed("demo-broken", "the first push was not deployed", found=str(dict(pushed)))
-    note(f"{url} says: {_get(address, port, '/')[1].splitlines()[0]!r}")
+    note(f"{url} says: {_get(stage, '/')[1].splitlines()[0]!r}")
 
     say("Act 5  a push replaces it, under load")
     load = Load(
@@ -98,11 +110,11 @@ def tell(
     )
     load.start()
     try:
-        second, bad = _pushes(space, play, measured, address, port, say, note)
+        second, bad = _pushes(stage, space, play, measured)
         say("Act 7  rollback")
         with measured.timed("rollback_s"):
             play.rollback()
-        _expect_commit(address, port, first, "the rollback")
+        _expect_commit(stage, first, "the rollback")
         load.wait(LEAST_REQUESTS, 60.0)
     finally:
         result = load.stop()
@@ -111,8 +123,8 @@ def tell(
     say("Act 8  the machine reboots")
     with measured.timed("reboot_s"):
         kitchen.reboot(cook, machine.name)
-        _until_served(address, port, 60.0)
-    _expect_commit(address, port, first, "the reboot")
+        _until_served(stage, 60.0)
+    _expect_commit(stage, first, "the reboot")
     values["commits"] = [first, second, bad]
     values["repository"] = str(space.repository)
     return values
@@ -143,15 +155,7 @@ def _machine(
     return machine
 
 
-def _pushes(
-    space: Workspace,
-    play: Acts,
-    measured: Measured,
-    address: str,
-    port: int,
-    say: Callable[[str], None],
-    note: Callable[[str], None],
-) -> tuple[str, str]:
+def _pushes(stage: Stage, space: Workspace, play: Acts, measured: Measured) -> tuple[str, str]:
     """A good push and a broken one; their commits."""
     (space.work / "CHANGES").write_text("second release\n", encoding="utf-8")
     second = space.commit("Thena: second release")
@@ -159,18 +163,18 @@ def _pushes(
         pushed = play.push()
     if pushed["exit"] != 0:
         raise Failed("demo-broken", "the second push was not deployed", found=str(pushed))
-    _expect_commit(address, port, second, "the push")
+    _expect_commit(stage, second, "the push")
 
-    say("Act 6  a push that cannot be imported")
+    stage.say("Act 6  a push that cannot be imported")
     wsgi = space.work / "wsgi.py"
     wsgi.write_text("import no_such_module\n" + wsgi.read_text(encoding="utf-8"), encoding="utf-8")
     bad = space.commit("Thena: a mistake")
     refused = play.push()
-    served = _served_commit(address, port)
+    served = _served_commit(stage)
     measured.values["bad_push"] = {**refused, "served": served}
     if refused["exit"] == 0 or served != second:
         raise Failed("demo-broken", "a broken release was accepted", found=str(refused))
-    note(f"refused ({refused['code']}); the site still serves {second[:12]}")
+    stage.note(f"refused ({refused['code']}); the site still serves {second[:12]}")
     return second, bad
 
 
@@ -178,8 +182,7 @@ def _account(values: dict[str, Any], result: LoadResult, note: Callable[[str], N
     values["requests"] = result.requests
     values["failed"] = result.failed
     note(
-        f"{result.requests} requests meanwhile, {result.failed} failed, "
-        f"p99 {result.p99_ms:.0f} ms"
+        f"{result.requests} requests meanwhile, {result.failed} failed, p99 {result.p99_ms:.0f} ms"
     )
     for line in result.failures[:5]:
         note(f"  {line}")
@@ -193,8 +196,8 @@ def _account(values: dict[str, Any], result: LoadResult, note: Callable[[str], N
         )
 
 
-def _get(address: str, port: int, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(address, port, timeout=10)
+def _get(stage: Stage, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(stage.address, stage.port, timeout=10)
     try:
         connection.request("GET", path, headers={"Host": "localhost"})
         answer = connection.getresponse()
@@ -203,28 +206,26 @@ def _get(address: str, port: int, path: str) -> tuple[int, str]:
         connection.close()
 
 
-def _served_commit(address: str, port: int) -> str:
-    import json
-
-    status, body = _get(address, port, "/version")
+def _served_commit(stage: Stage) -> str:
+    status, body = _get(stage, "/version")
     return str(json.loads(body)["commit"]) if status == 200 else f"status {status}"
 
 
-def _expect_commit(address: str, port: int, commit: str, after: str) -> None:
-    found = _served_commit(address, port)
+def _expect_commit(stage: Stage, commit: str, after: str) -> None:
+    found = _served_commit(stage)
     if found != commit:
         raise Failed(
             "demo-broken", f"another commit is served after {after}", expected=commit, found=found
         )
 
 
-def _until_served(address: str, port: int, limit_s: float) -> None:
+def _until_served(stage: Stage, limit_s: float) -> None:
     """Wait until the site answers 200 by itself."""
     until = time.monotonic() + limit_s
     last = "no answer"
     while time.monotonic() < until:
         try:
-            status, _ = _get(address, port, "/")
+            status, _ = _get(stage, "/")
             if status == 200:
                 return
             last = f"status {status}"

@@ -96,7 +96,7 @@ def find_project(start: Path) -> Path:
         f"there is no {FILE} here",
         expected=f"{FILE} in {start} or a directory above it",
         found=f"none; looked in {', '.join(str(d) for d in (start, *start.parents))}",
-        hint="toque init writes one",
+        hint="cd into the project, or write one: docs/guides/first-site",
     )
 
 

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from .app import App
-
-# What of an app's settings is built into a release; the rest may change without a new one.
-BUILT_IN = ("root", "server", "entry", "lock", "python", "processes")
 
 
 @dataclass(frozen=True)
 class Release:
-    """``commit`` is the full id; ``environment`` the digest of variables and settings."""
+    """``commit`` is the full id; ``id`` is ``<12 hex of it>-<6 hex of what the deploy writes>``."""
 
     id: str
     app: str
     commit: str
-    environment: str
+
+    @property
+    def content(self) -> str:
+        """The part of the id that tells two releases of one commit apart."""
+        return self.id.rpartition("-")[2]
 
 
-def release_of(app: App, commit: str, variables: Mapping[str, str], *, salt: str = "") -> Release:
-    """The release of ``commit`` with ``variables`` (secrets included, as text).
+def blank_release(app: str, commit: str) -> Release:
+    """A release whose content is not known yet, to compile its plan a first time."""
+    return Release(f"{commit[:12]}-000000", app, commit)
+
+
+def release_of(app: str, commit: str, content: bytes, *, salt: str) -> Release:
+    """The release of ``commit`` whose deploy writes ``content``, secrets included.
 
     ``salt`` is a secret of the project, so that a release id that anybody may read tells nothing
     about a weak secret.
     """
-    settings = {name: getattr(app, name) for name in BUILT_IN}
-    canonical = json.dumps([sorted(variables.items()), settings], sort_keys=True)
-    digest = hmac.new(salt.encode(), canonical.encode(), hashlib.sha256).hexdigest()[:6]
-    return Release(f"{commit[:12]}-{digest}", app.name, commit, digest)
+    digest = hmac.new(salt.encode(), content, hashlib.sha256).hexdigest()[:6]
+    return Release(f"{commit[:12]}-{digest}", app, commit)

@@ -57,9 +57,14 @@ def free_address(subnet: IPv4Network, taken: Collection[str]) -> IPv4Address:
     )
 
 
-def free_port(taken: Collection[int], can_listen: Callable[[int], bool]) -> int:
-    """The first port that no machine of ours has and that ``can_listen`` says is free."""
-    for port in FREE_PORTS:
+def free_port(taken: Collection[int], can_listen: Callable[[int], bool], seed: int = 0) -> int:
+    """A port that no machine of ours has and that ``can_listen`` says is free.
+
+    The search begins at a place that ``seed`` decides: a stopped machine's port looks free to
+    another kitchen, so kitchens keep apart.
+    """
+    for offset in range(len(FREE_PORTS)):
+        port = FREE_PORTS[(seed + offset) % len(FREE_PORTS)]
         if port not in taken and can_listen(port):
             return port
     raise Failed(

@@ -37,6 +37,15 @@ def groups(tag: str, name: str) -> list[Path]:
     return [top / f"toque-kitchen-{tag}" / name for top in hierarchies(text)]
 
 
+def names(tag: str) -> set[str]:
+    """Machines of a kitchen that have groups, whether they are on record or not."""
+    found: set[str] = set()
+    for top in groups(tag, ""):
+        if top.is_dir():
+            found |= {entry.name for entry in top.iterdir() if entry.is_dir()}
+    return found
+
+
 def make(paths: Iterable[Path]) -> None:
     for path in paths:
         path.mkdir(parents=True, exist_ok=True)

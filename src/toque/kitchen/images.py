@@ -21,7 +21,7 @@ from pathlib import Path
 from ..errors import Failed
 from . import sources
 from .driver import Progress
-from .process import rooted_in, send
+from .process import clear_out
 from .state import Store, locked
 
 # Raise it when the text of this file changes what an image holds.
@@ -193,8 +193,7 @@ def _write_files(overlay: Path, wanted: Recipe) -> None:
 
 def _clear(staging: Path) -> None:
     """Remove what a killed build left, its processes first; we hold the lock, so it is nobody's."""
-    for pid in rooted_in(staging):
-        send(pid, signal.SIGKILL)
+    clear_out(staging)
     if staging.exists():
         shutil.rmtree(staging)
 

@@ -86,6 +86,18 @@ def rooted_in(tree: Path) -> list[int]:
     return found
 
 
+def clear_out(tree: Path) -> None:
+    """SIGKILL every process whose root directory is in the tree, until none is left."""
+
+    def gone() -> bool:
+        left = rooted_in(tree)
+        for pid in left:
+            send(pid, signal.SIGKILL)
+        return not left
+
+    until(gone, 10.0)
+
+
 def until(condition: Callable[[], bool], seconds: float, pause_s: float = 0.01) -> bool:
     """Poll until the condition holds; False when the time is up first."""
     end = time.monotonic() + seconds

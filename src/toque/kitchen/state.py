@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ..errors import AskedWrongly, Failed
 from .machine import Machine, Spec
-from .process import tool, until
+from .process import clear_out, tool, until
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -99,20 +99,24 @@ class Store:
         return [record for name in self.names() if (record := self.read(name))]
 
     def remove_folder(self, name: str) -> None:
-        """Remove a dead machine's folder, its record last.  Never goes into another mount."""
+        """Remove a dead machine's folder, its record last.  Never goes into another mount.
+
+        The caller holds the lock "network", here and below.
+        """
         folder = self.folder(name)
         if folder.is_dir():
             for entry in sorted(folder.iterdir(), key=lambda path: path.name == "record.json"):
                 tool(["rm", "-rf", "--one-file-system", "--", str(entry)])
             folder.rmdir()
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
 
     def remove_debris(self) -> None:
-        """Remove folders without a record.  The caller holds the lock "network"."""
+        """Remove folders without a record."""
         for name in self.names():
             if self.read(name) is None:
+                clear_out(self.folder(name))
                 self.remove_folder(name)
-        with contextlib.suppress(OSError):
-            (self.state / "machines").rmdir()
 
     def tidy(self) -> None:
         """Remove the folders that are empty, so that nothing stays after the last machine.
@@ -122,6 +126,8 @@ class Store:
         for folder in (self.state / "locks", self.state):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
 
     @contextlib.contextmanager
     def lock(self, name: str, wait_s: float = 300.0) -> Iterator[None]:

@@ -1,8 +1,10 @@
-"""The node's program: ``facts | check | apply | attach RUN | runs | releases APP``.
+"""The node's program: ``facts | check [APP] | apply [APP] | attach RUN | runs | releases APP``.
 
 Lines of JSON come back on standard output; an order (and bytes too large for a line) come in on
-standard input.  ``apply`` runs in a child of its own session that writes its events to the node's
-disk, so it ends in order whatever happens to the connection; this process only copies events.
+standard input.  ``check`` and ``apply`` tell the facts first, and the releases of ``APP``, so that
+the plan can be made from them while the connection waits.  ``apply`` runs in a child of its own
+session that writes its events to the node's disk, so it ends in order whatever happens to the
+connection; this process only copies events.
 """
 
 import json
@@ -13,31 +15,33 @@ from typing import Any, BinaryIO, Dict, List, Mapping
 from . import facts, journal
 
 
-def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO) -> int:
-    """Run one command; 0 when it could be carried out, whatever the report says."""
+def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") -> int:
+    """Run one command; 0 when it could be carried out, whatever the report says.
+
+    ``state`` is the directory that this node's memory is in; see ``state_of``.
+    """
     say = Speaker(stdout)
+    state = state or state_of(__file__)
     command, rest = argv[0], argv[1:]
     if command == "facts":
-        from .wire import facts_json
+        from . import run
 
-        say({"type": "facts", "facts": facts_json(facts.gather())})
+        say(run.introduction(facts.gather(), ""))
         return 0
     if command in ("check", "apply"):
         from . import run
 
-        return run.serve(command, stdin, say)
+        return run.serve(command, rest[0] if rest else "", stdin, say, state)
     if command == "attach":
+        from . import follow
+
+        return follow.attach(rest[0], stdin, say, state)
+    if command == "runs":
+        return runs(say, state)
+    if command == "releases":
         from . import run
 
-        return run.attach(rest[0], say)
-    if command == "runs":
-        return runs(say)
-    if command == "releases":
-        from .resources.releases import list_releases
-        from .system import RealSystem
-
-        found = list_releases(RealSystem(facts.gather()), rest[0])
-        say({"type": "releases", "releases": found})
+        say({**run.introduction(facts.gather(), rest[0]), "type": "releases"})
         return 0
     say({"type": "refused", "code": "node-command-unknown", "found": command})
     return 2
@@ -62,13 +66,19 @@ class Speaker:
                 self.gone = True
 
 
-def runs(say: Speaker) -> int:
+def state_of(program: str) -> str:
+    """The memory of a runtime lies where the runtime does: STATE/rt/SHA256/toque_node/FILE."""
+    parts = os.path.abspath(program).split(os.sep)
+    return os.sep.join(parts[:-4]) if parts[-4:-3] == ["rt"] else journal.STATE
+
+
+def runs(say: Speaker, state: str) -> int:
     """The runs this node remembers, newest last, each with how it ended."""
     found: List[Dict[str, Any]] = []
-    for run in journal.last_runs(journal.STATE):
+    for run in journal.last_runs(state):
         entry: Dict[str, Any] = {"run": run}
         try:
-            with open(journal.events_path(journal.STATE, run), "rb") as file:
+            with open(journal.events_path(state, run), "rb") as file:
                 lines = file.read().splitlines()
             entry.update(json.loads(lines[0]))
             last = json.loads(lines[-1])
@@ -76,7 +86,7 @@ def runs(say: Speaker) -> int:
         except (OSError, ValueError, IndexError):
             entry["finished"] = False
         found.append(entry)
-    say({"type": "runs", "runs": found, "holder": journal.holder_of(journal.STATE)})
+    say({"type": "runs", "runs": found, "holder": journal.holder_of(state)})
     return 0
 
 

@@ -8,7 +8,10 @@ Rules of this file:
 * Verbs are listed strongest first in a type; performing one settles the weaker ones too.
 """
 
-from typing import Callable, FrozenSet, List, Mapping, Optional, Tuple, Type
+import contextlib
+import itertools
+from dataclasses import replace
+from typing import Callable, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Type
 
 from .errors import NotReady, StepFailed
 from .journal import Journal
@@ -37,63 +40,89 @@ def walk(
 
     ``begin`` is called before each step, ``emit`` after; ``stopping`` is asked between steps.
     """
+    run = _Walk(system, types, journal, secrets, check)
     outcomes: List[Outcome] = []
     ended = False
-    for step in plan.steps:
+    changes = False  # of earlier steps, in check mode
+    kind = ""
+    for number, step in enumerate(plan.steps):
         if ended or stopping():
             ended = True
             outcome = Outcome(step.id, Status.NOT_RUN, place=step.place)
         else:
             begin(step)
-            changes = any(o.status in (Status.WOULD_CHANGE, Status.UNKNOWN) for o in outcomes)
-            outcome = _timed(step, system, types, journal, secrets, check, changes)
+            if step.kind != kind:
+                run.foresee(plan.steps[number:])
+            kind = step.kind
+            outcome = run.outcome(step, earlier_changes=changes)
+            changes = changes or outcome.status in (Status.WOULD_CHANGE, Status.UNKNOWN)
             ended = outcome.status is Status.FAILED
         outcomes.append(outcome)
         emit(outcome)
     return tuple(outcomes)
 
 
-def _timed(
-    step: Step,
-    system: System,
-    types: Mapping[str, Type[Resource]],
-    journal: Journal,
-    secrets: Mapping[str, str],
-    check: bool,
-    earlier_changes: bool,
-) -> Outcome:
-    started = system.monotonic()
-    try:
-        resource = types[step.kind](**decode_value(dict(step.fields), secrets))
-        run = _Run(step, resource, system, journal, check)
-        outcome = run.outcome()
-    except NotReady as error:
-        unknown = check and earlier_changes
-        outcome = Outcome(step.id, Status.UNKNOWN) if unknown else _failed(step, error)
-    except StepFailed as error:
-        outcome = _failed(step, error)
-    except Exception as error:  # our bug: still end the run in order, with its last words
-        import traceback
+class _Walk:
+    """What every step of one walk is run with."""
 
-        outcome = _failed(
-            step,
-            StepFailed(
+    def __init__(
+        self,
+        system: System,
+        types: Mapping[str, Type[Resource]],
+        journal: Journal,
+        secrets: Mapping[str, str],
+        check: bool,
+    ) -> None:
+        self.system = system
+        self.types = types
+        self.journal = journal
+        self.secrets = secrets
+        self.check = check
+
+    def foresee(self, steps: Sequence[Step]) -> None:
+        """Look at the first step and its neighbours of the same kind at once, if that is cheaper.
+
+        What goes wrong here goes wrong again in the step itself, which then says so.
+        """
+        kind = self.types[steps[0].kind]
+        if not kind.together:
+            return
+        same = itertools.takewhile(lambda step: step.kind == steps[0].kind, steps)
+        with contextlib.suppress(Exception):
+            kind.prefetch(self.system, [self._resource(step) for step in same])
+
+    def _resource(self, step: Step) -> Resource:
+        return self.types[step.kind](**decode_value(dict(step.fields), self.secrets))
+
+    def outcome(self, step: Step, *, earlier_changes: bool) -> Outcome:
+        """Run one step; its failure is part of the outcome, never raised."""
+        started = self.system.monotonic()
+        outcome = self._tried(step, earlier_changes)
+        return replace(
+            outcome,
+            seconds=self.system.monotonic() - started,
+            place=step.place,
+            notes=self.system.taken_notes(),
+        )
+
+    def _tried(self, step: Step, earlier_changes: bool) -> Outcome:
+        try:
+            return _Run(step, self._resource(step), self.system, self.journal, self.check).outcome()
+        except NotReady as error:
+            unknown = self.check and earlier_changes
+            return Outcome(step.id, Status.UNKNOWN) if unknown else _failed(step, error)
+        except StepFailed as error:
+            return _failed(step, error)
+        except Exception as error:  # noqa: BLE001 - our bug: end the run in order, with its words
+            import traceback
+
+            bug = StepFailed(
                 "node-bug",
                 f"{type(error).__name__}: {error}",
                 hint="please report this with the lines below",
                 log=traceback.format_exc().splitlines()[-12:],
-            ),
-        )
-    return Outcome(
-        step=outcome.step,
-        status=outcome.status,
-        diff=outcome.diff,
-        actions=outcome.actions,
-        seconds=system.monotonic() - started,
-        place=step.place,
-        notes=system.taken_notes(),
-        trouble=outcome.trouble,
-    )
+            )
+            return _failed(step, bug)
 
 
 class _Run:

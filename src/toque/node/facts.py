@@ -50,7 +50,7 @@ def _os_release(path: str) -> Dict[str, str]:
 
 
 def _addresses() -> Tuple[str, ...]:
-    """IPv4 addresses of this machine's interfaces, loopback left out (SIOCGIFADDR, netdevice(7))."""
+    """IPv4 addresses of the interfaces, loopback left out (SIOCGIFADDR, netdevice(7))."""
     import fcntl
     import struct
 

@@ -3,7 +3,7 @@
     STATE/lock            held (locked) while an apply runs; names its holder
     STATE/token           grows with each apply
     STATE/owed.json       actions that some run owed and none has performed
-    STATE/runs/RUN/       events.jsonl, written as the run goes
+    STATE/runs/RUN/       events.jsonl, written as the run goes; stop, when it was asked to end
 
 All writes are durable before they count: temp file, fsync, rename, fsync of the directory.
 The lock is the kernel's, so a killed holder never has to be unlocked by hand.
@@ -17,6 +17,7 @@ import time
 from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
 
 from .model import Action
+from .walk import explained
 
 STATE = "/var/lib/toque"
 KEEP_RUNS = 50
@@ -64,8 +65,14 @@ class DiskJournal:
     def __init__(self, state: str = STATE) -> None:
         self.state = state
         self._path = os.path.join(state, "owed.json")
+        self._owed: Optional[Tuple[Action, ...]] = None  # read once: who writes holds the lock
 
     def owed(self) -> Tuple[Action, ...]:
+        if self._owed is None:
+            self._owed = self._read()
+        return self._owed
+
+    def _read(self) -> Tuple[Action, ...]:
         try:
             with open(self._path, encoding="utf-8") as file:
                 return tuple(Action(target, verb) for target, verb in json.load(file))
@@ -81,8 +88,11 @@ class DiskJournal:
         self._save(tuple(a for a in before if a not in actions), before)
 
     def _save(self, owed: Tuple[Action, ...], before: Tuple[Action, ...]) -> None:
-        if owed != before:
+        if owed == before:
+            return
+        with explained(self._path, "write"):
             durable(self._path, json.dumps([[a.target, a.verb] for a in owed]))
+        self._owed = owed
 
 
 class Held(Exception):
@@ -139,6 +149,11 @@ def events_path(state: str, run: str) -> str:
     return os.path.join(state, "runs", run, "events.jsonl")
 
 
+def stop_path(state: str, run: str) -> str:
+    """A file whose presence asks a run to end after its step, by those who did not start it."""
+    return os.path.join(state, "runs", run, "stop")
+
+
 def last_runs(state: str) -> List[str]:
     """Run ids, newest last (ids begin with the time)."""
     try:
@@ -163,8 +178,12 @@ def holder_of(state: str) -> Optional[Dict[str, Any]]:
 
 
 def durable(path: str, text: str) -> None:
-    """Replace a small file of our own so that a power cut leaves the old or the new one."""
-    staged = f"{path}.{os.getpid()}"
+    """Replace a small file of our own so that a power cut leaves the old or the new one.
+
+    Only the holder of the lock writes, so one name does for what is staged, and a kill leaves no
+    more than that one behind.
+    """
+    staged = f"{path}.new"
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, text.encode("utf-8"))

@@ -4,6 +4,7 @@ Files, directories and links behave; programs are functions you pass in.
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from .errors import NotReady, StepFailed
@@ -15,24 +16,16 @@ T = TypeVar("T")
 Program = Callable[[Sequence[str], bytes, Optional[str]], Result]
 
 
+@dataclass
 class Entry:
     """One thing in the tree: ``data`` for a file, ``target`` for a link."""
 
-    def __init__(
-        self,
-        kind: str,
-        data: bytes = b"",
-        target: str = "",
-        owner: str = "root",
-        group: str = "root",
-        mode: int = 0o644,
-    ) -> None:
-        self.kind = kind
-        self.data = data
-        self.target = target
-        self.owner = owner
-        self.group = group
-        self.mode = mode
+    kind: str
+    data: bytes = b""
+    target: str = ""
+    owner: str = "root"
+    group: str = "root"
+    mode: int = 0o644
 
 
 class MemorySystem:

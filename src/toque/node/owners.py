@@ -2,7 +2,7 @@
 
 import grp
 import pwd
-from typing import Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from .errors import NotReady
 
@@ -12,18 +12,28 @@ def ids(owner: Optional[str], group: Optional[str]) -> Tuple[int, int]:
     return (-1 if owner is None else _uid(owner)), (-1 if group is None else _gid(group))
 
 
-def user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+class Names:
+    """Numbers to names, each looked up once; a new one when accounts may have changed."""
 
+    def __init__(self) -> None:
+        self._users: Dict[int, str] = {}
+        self._groups: Dict[int, str] = {}
 
-def group_name(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
+    def user(self, uid: int) -> str:
+        if uid not in self._users:
+            try:
+                self._users[uid] = pwd.getpwuid(uid).pw_name
+            except KeyError:
+                self._users[uid] = str(uid)
+        return self._users[uid]
+
+    def group(self, gid: int) -> str:
+        if gid not in self._groups:
+            try:
+                self._groups[gid] = grp.getgrgid(gid).gr_name
+            except KeyError:
+                self._groups[gid] = str(gid)
+        return self._groups[gid]
 
 
 def _uid(name: str) -> int:

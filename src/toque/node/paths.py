@@ -1,6 +1,6 @@
 """Files, directories and links on this machine, worked on by directory descriptors only.
 
-The last component of a path is never followed.  Only ``system.py`` imports this.
+The last component of a path is never followed.  Only ``system.py`` and ``look.py`` import this.
 """
 
 import contextlib
@@ -43,32 +43,48 @@ class Stat:
 def stat(path: str) -> Optional[Stat]:
     """What is at ``path`` itself, or None."""
     if path.strip("/") == "":
-        return _stat(os.lstat("/"), "")
+        return stat_of(os.lstat("/"), "", owners.Names())
     try:
         with parent(path) as place:
-            status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
-            target = ""
-            if modes.S_ISLNK(status.st_mode):
-                target = os.readlink(place.name, dir_fd=place.fd)
+            return stat_in(place, owners.Names())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return _stat(status, target)
+
+
+def stat_in(place: Place, names: owners.Names) -> Stat:
+    """What has a name in an open directory.  Raises ``FileNotFoundError``."""
+    status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
+    target = ""
+    if modes.S_ISLNK(status.st_mode):
+        target = os.readlink(place.name, dir_fd=place.fd)
+    return stat_of(status, target, names)
 
 
 def read(path: str) -> bytes:
     """The bytes of a regular file.  Raises ``FileNotFoundError``."""
     with parent(path) as place:
-        try:
-            # O_NONBLOCK: a FIFO planted here must not hang the run.
-            fd = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | CLOSED, dir_fd=place.fd)
-        except OSError as error:
-            if error.errno not in (errno.ELOOP, errno.ENXIO):
-                raise
-            raise _wrong_kind(path, "a file") from error
-        with os.fdopen(fd, "rb") as file:
-            if not modes.S_ISREG(os.fstat(fd).st_mode):
-                raise _wrong_kind(path, "a file")
-            return file.read()
+        return read_in(place, path)
+
+
+def read_in(place: Place, path: str) -> bytes:
+    """The bytes of a regular file in an open directory; ``path`` is for messages."""
+    try:
+        # O_NONBLOCK: a FIFO planted here must not hang the run.
+        fd = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | CLOSED, dir_fd=place.fd)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):
+            raise
+        raise _wrong_kind(path, "a file") from error
+    try:
+        status = os.fstat(fd)
+        if not modes.S_ISREG(status.st_mode):
+            raise _wrong_kind(path, "a file")
+        parts = []
+        while part := os.read(fd, status.st_size + 1 if not parts else 1 << 16):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(fd)
 
 
 def names(path: str) -> List[str]:
@@ -304,11 +320,11 @@ def _sweep(place: Place) -> None:
                     os.unlink(name, dir_fd=fd)
 
 
-def _stat(status: os.stat_result, target: str) -> Stat:
+def stat_of(status: os.stat_result, target: str, names: owners.Names) -> Stat:
     return Stat(
         kind=KINDS.get(modes.S_IFMT(status.st_mode), "other"),
-        owner=owners.user_name(status.st_uid),
-        group=owners.group_name(status.st_gid),
+        owner=names.user(status.st_uid),
+        group=names.group(status.st_gid),
         mode=modes.S_IMODE(status.st_mode),
         size=status.st_size,
         target=target,

@@ -44,6 +44,7 @@ class Resource:
     kind: ClassVar[str] = ""
     verbs: ClassVar[Tuple[str, ...]] = ()
     disturbs: ClassVar[Optional[FrozenSet[str]]] = None
+    together: ClassVar[bool] = False  # whether ``prefetch`` does anything
 
     @property
     def key(self) -> str:
@@ -60,6 +61,10 @@ class Resource:
     def wanted(self) -> Optional[State]:
         """The state this declares.  Pure."""
         raise NotImplementedError
+
+    @classmethod
+    def prefetch(cls, system: System, resources: Sequence[Any]) -> None:
+        """Observe neighbours of this kind in one exchange, for ``found`` to use."""
 
     def found(self, system: System) -> Optional[State]:
         """The state there is now.  Reads only."""
@@ -78,7 +83,7 @@ class Resource:
         return frozenset()
 
     def reads_back(self) -> bool:
-        """Whether ``found`` must equal ``wanted`` after ``fix``; no for a command that always runs."""
+        """Whether ``found`` must equal ``wanted`` after ``fix`` (no: for a command)."""
         return True
 
     def sensitive(self) -> bool:
@@ -99,9 +104,7 @@ def differing(wanted: Optional[State], found: Optional[State]) -> FrozenSet[str]
     return frozenset(k for k, v in wanted.items() if v is not None and found.get(k) != v)
 
 
-def show_states(
-    found: Optional[State], wanted: Optional[State], keys: FrozenSet[str]
-) -> List[str]:
+def show_states(found: Optional[State], wanted: Optional[State], keys: FrozenSet[str]) -> List[str]:
     """``key: old -> new`` for each key, long texts as a unified diff."""
     if wanted is None:
         return ["- present"] if found is not None else []

@@ -25,6 +25,7 @@ from typing import (
 
 from . import paths
 from .errors import NotReady, StepFailed
+from .look import Look
 from .model import Facts
 from .paths import Stat
 
@@ -167,10 +168,14 @@ class RealSystem:
         *,
         blobs: str = "/var/lib/toque/blobs",
         progress: Callable[[str], None] = lambda text: None,
+        pausing: Callable[[], None] = lambda: None,
     ) -> None:
+        """``pausing`` is called before anything that may take long."""
         self.facts = facts
         self.blobs = blobs
         self._progress = progress
+        self._pausing = pausing
+        self._look = Look()
         self._seen: Dict[str, Any] = {}
         self._notes: List[str] = []
 
@@ -185,6 +190,8 @@ class RealSystem:
         timeout_s: float = 600.0,
         check: bool = True,
     ) -> Result:
+        self._look.forget()
+        self._pausing()
         environment = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root"}
         become = None
         if user is not None and user != "root":
@@ -232,10 +239,10 @@ class RealSystem:
         return result
 
     def stat(self, path: str) -> Optional[Stat]:
-        return paths.stat(path)
+        return self._look.stat(path)
 
     def read(self, path: str) -> bytes:
-        return paths.read(path)
+        return self._look.read(path)
 
     def names(self, path: str) -> List[str]:
         return paths.names(path)
@@ -261,29 +268,37 @@ class RealSystem:
                     log=result.tail(),
                 )
 
+        self._look.forget()
         paths.write(
             path, data, owner=owner, group=group, mode=mode, accept=accept if check else None
         )
 
     def mkdir(self, path: str, *, owner: str, group: str, mode: int) -> None:
+        self._look.forget()
         paths.mkdir(path, owner=owner, group=group, mode=mode)
 
     def chown(self, path: str, owner: Optional[str], group: Optional[str]) -> None:
+        self._look.forget()
         paths.chown(path, owner, group)
 
     def chmod(self, path: str, mode: int) -> None:
+        self._look.forget()
         paths.chmod(path, mode)
 
     def link(self, path: str, target: str) -> None:
+        self._look.forget()
         paths.link(path, target)
 
     def rename(self, old: str, new: str) -> None:
+        self._look.forget()
         paths.rename(old, new)
 
     def remove(self, path: str) -> None:
+        self._look.forget()
         paths.remove(path)
 
     def remove_tree(self, path: str) -> None:
+        self._look.forget()
         paths.remove_tree(path)
 
     def blob(self, sha256: str) -> str:
@@ -316,6 +331,7 @@ class RealSystem:
         self._progress(text)
 
     def sleep(self, seconds: float) -> None:
+        self._pausing()
         time.sleep(seconds)
 
     def monotonic(self) -> float:

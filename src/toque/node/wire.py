@@ -8,7 +8,7 @@ at rest holds none), bytes too large for a line as ``{"$blob": sha256, "size": n
 import base64
 import hashlib
 import json
-from typing import Any, Dict, List, Mapping, MutableMapping, Tuple
+from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Tuple
 
 from .model import Action, Facts, Guard, Outcome, Plan, Report, Status, Step
 from .values import Blob, Secret
@@ -127,7 +127,7 @@ def outcome_from(data: Mapping[str, Any]) -> Outcome:
         seconds=float(data.get("seconds", 0.0)),
         place=str(data.get("place", "")),
         notes=_texts(data.get("notes", ())),
-        trouble=data.get("trouble"),
+        trouble=_trouble(data.get("trouble")),
     )
 
 
@@ -165,9 +165,24 @@ def facts_json(facts: Facts) -> Dict[str, Any]:
 
 
 def facts_from(data: Mapping[str, Any]) -> Facts:
+    if not isinstance(data, Mapping):
+        raise TypeError(f"facts are a {type(data).__name__}")
     known = {name: data[name] for name in Facts.__dataclass_fields__ if name in data}
     known["addresses"] = _texts(known.get("addresses", ()))
-    return Facts(**known)
+    facts, blank = Facts(**known), Facts()
+    for name, value in known.items():
+        if type(value) is not type(getattr(blank, name)):
+            raise TypeError(f"the fact {name} is a {type(value).__name__}")
+    return facts
+
+
+def _trouble(data: Any) -> Optional[Mapping[str, Any]]:
+    """What a failed step says, as texts and a list of texts."""
+    if data is None:
+        return None
+    return {
+        str(key): list(_texts(value)) if key == "log" else str(value) for key, value in data.items()
+    }
 
 
 def _texts(value: Any) -> Tuple[str, ...]:

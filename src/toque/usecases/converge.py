@@ -1,7 +1,8 @@
-"""Carry a plan to a node and bring its report back.
+"""Carry a plan to a node and bring its report back, all in one session.
 
-An apply goes on without us: when the connection breaks we attach again and read the rest, and only
-when that fails too is the result "lost", which is not "failed".
+The node tells its facts first, the plan is made from them, and the order follows on the same
+connection.  An apply goes on without us: when the connection breaks we attach again and read the
+rest, and only when that fails too is the result "lost", which is not "failed".
 """
 
 from __future__ import annotations
@@ -9,20 +10,23 @@ from __future__ import annotations
 import json
 import secrets as randomness
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..errors import Failed, ToqueError, Unreachable
 from ..node.model import Facts, Plan, Report
 from ..node.values import Blob
-from ..node.wire import digest, facts_from, plan_json, report_from
+from ..node.wire import digest, facts_from, outcome_from, plan_json, report_from
 from ..ports import Channel, Transport
 
 Event = Mapping[str, Any]
 Watch = Callable[[Event], None]
 REATTACH_WAITS_S = (0.2, 1.0, 3.0, 8.0)  # a reboot of the network, not of the node
+LOST = ("connection-lost", "no-answer")  # after these the node may still be at it
+HOSTILE = ("node-speaks-wrongly", "node-output-too-long")  # such a node is not asked again
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,14 @@ class Stop:
 
     def attach(self, channel: Channel | None) -> None:
         self._channel = channel
+        if self.asked:
+            self._send()
 
     def ask(self) -> None:
         self.asked = True
+        self._send()
+
+    def _send(self) -> None:
         if self._channel is not None:
             self._channel.send(b'{"type": "stop"}')
 
@@ -56,13 +65,8 @@ def new_run() -> str:
 
 
 def gather_facts(transport: Transport) -> Facts:
-    """What the node is.  Raises ``Unreachable``."""
-    with transport.open(["facts"]) as channel:
-        for event in _events(channel):
-            if event.get("type") == "facts":
-                return facts_from(event["facts"])
-            _refused(event)
-    raise Unreachable("no-answer", f"{transport.name} ended without telling its facts")
+    """What the node is, asked for itself.  Raises ``Unreachable``."""
+    return facts_from(ask(transport, ["facts"], "facts")["facts"])
 
 
 def ask(transport: Transport, argv: list[str], wanted: str) -> Event:
@@ -79,47 +83,104 @@ def ask(transport: Transport, argv: list[str], wanted: str) -> Event:
         )
 
 
+class Session:
+    """One connection to a node: it says what it is, is given an order, and reports.
+
+    ``mode`` is ``apply``, or ``check`` for the same walk that changes nothing; with ``app`` the
+    node also tells that app's releases.  Entering raises ``Unreachable``; leaving without an order
+    changes nothing.
+    """
+
+    def __init__(self, transport: Transport, mode: str = "apply", *, app: str = "") -> None:
+        self._transport = transport
+        self._argv = [mode, *([app] if app else [])]
+
+    def __enter__(self) -> Self:
+        self._channel = self._transport.open(self._argv)
+        self._incoming = _events(self._channel)
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        self._channel.__exit__(*why)
+
+    @property
+    def facts(self) -> Facts:
+        """What the node is, as it was told on this connection.  Raises ``Unreachable``."""
+        return facts_from(self._told["facts"])
+
+    @property
+    def releases(self) -> list[Mapping[str, Any]]:
+        """The releases of the session's app that the node keeps, newest deployment first."""
+        return [entry for entry in self._told.get("releases", ()) if isinstance(entry, dict)]
+
+    def carry_out(
+        self, parcel: Parcel, *, by: str, watch: Watch, stop: Stop | None = None
+    ) -> Report:
+        """Give the order and wait for its report, which may hold a failed step: ``succeeded``.
+
+        Raises ``Unreachable`` (``run-lost`` when the node may still be at it), ``Failed`` when the
+        node refused the run (``node-busy``, ``plan-altered``).
+        """
+        run, seen, stop = new_run(), _Seen(watch), stop or Stop()
+        try:
+            return self._converse(parcel, run, by, seen, stop)
+        except Unreachable as error:
+            if error.code not in LOST or self._argv[0] == "check":
+                raise
+            self._channel.terminate()
+            return _attached(self._transport, run, seen, error, stop)
+
+    @cached_property
+    def _told(self) -> Event:
+        for event in self._incoming:
+            if event.get("type") == "facts":
+                return event
+            _refused(event)
+        raise self._silent("without telling its facts")
+
+    def _converse(self, parcel: Parcel, run: str, by: str, watch: Watch, stop: Stop) -> Report:
+        order = {
+            "run": run,
+            "by": by,
+            "plan": plan_json(parcel.plan),
+            "digest": digest(parcel.plan),
+            "secrets": dict(parcel.secrets),
+            "blobs": [{"sha256": b.sha256, "size": b.size} for b, _ in parcel.blobs.values()],
+        }
+        self._channel.send(json.dumps(order).encode())
+        try:
+            for event in self._incoming:
+                kind = event.get("type")
+                if kind == "need-blobs":
+                    _send_blobs(self._channel, parcel, event)
+                elif kind == "report":
+                    return report_from(event["report"])
+                elif kind != "facts":
+                    _refused(event)
+                    if kind == "start":  # a word before it would land among the blobs
+                        stop.attach(self._channel)
+                    watch(event)
+        finally:
+            stop.attach(None)
+        raise self._silent("the run without a report")
+
+    def _silent(self, how: str) -> Unreachable:
+        log = self._channel.stderr_tail
+        return Unreachable("no-answer", f"{self._transport.name} ended {how}", log=log)
+
+
 def check(transport: Transport, parcel: Parcel, *, by: str, watch: Watch) -> Report:
     """What ``converge`` would do, by the same walk, changing nothing."""
-    return _run(transport, "check", parcel, new_run(), by, watch, Stop())
+    with Session(transport, "check") as session:
+        return session.carry_out(parcel, by=by, watch=watch)
 
 
 def converge(
     transport: Transport, parcel: Parcel, *, by: str, watch: Watch, stop: Stop | None = None
 ) -> Report:
-    """Apply a plan.  The report may hold a failed step; see ``succeeded``.
-
-    Raises ``Unreachable`` (``run-lost`` when the node may still be at it), ``Failed`` when the node
-    refused the run (``node-busy``, ``plan-altered``).
-    """
-    run = new_run()
-    seen = 0
-
-    def counted(event: Event) -> None:
-        nonlocal seen
-        seen += 1
-        watch(event)
-
-    try:
-        return _run(transport, "apply", parcel, run, by, counted, stop or Stop())
-    except Unreachable as error:
-        if seen == 0:
-            raise
-        lost = error
-    for wait_s in REATTACH_WAITS_S:
-        watch({"type": "reattach", "run": run, "wait_s": wait_s})
-        time.sleep(wait_s)
-        try:
-            return _attach(transport, run, seen, counted)
-        except Unreachable as error:
-            lost = error
-    raise Unreachable(
-        "run-lost",
-        f"the connection to {transport.name} was lost while run {run} went on there",
-        expected="the report of the run",
-        found=str(lost),
-        hint="the node finishes by itself; ask it later with: toque runs TARGET",
-    ) from lost
+    """Apply a plan that needs no facts, in a session of its own; see ``Session.carry_out``."""
+    with Session(transport) as session:
+        return session.carry_out(parcel, by=by, watch=watch, stop=stop)
 
 
 def succeeded(report: Report, node: str) -> Report:
@@ -164,47 +225,6 @@ class StepError(Failed):
         self.step = step
 
 
-def _run(
-    transport: Transport,
-    mode: str,
-    parcel: Parcel,
-    run: str,
-    by: str,
-    watch: Watch,
-    stop: Stop,
-) -> Report:
-    order = {
-        "run": run,
-        "by": by,
-        "plan": plan_json(parcel.plan),
-        "digest": digest(parcel.plan),
-        "secrets": dict(parcel.secrets),
-        "blobs": [
-            {"sha256": blob.sha256, "size": blob.size} for blob, _ in parcel.blobs.values()
-        ],
-    }
-    with transport.open([mode]) as channel:
-        stop.attach(channel)
-        channel.send(json.dumps(order).encode())
-        try:
-            for event in _events(channel):
-                kind = event.get("type")
-                if kind == "need-blobs":
-                    _send_blobs(channel, parcel, event)
-                elif kind == "report":
-                    return report_from(event["report"])
-                else:
-                    _refused(event)
-                    watch(event)
-        finally:
-            stop.attach(None)
-        raise Unreachable(
-            "no-answer",
-            f"{transport.name} ended the run without a report",
-            log=channel.stderr_tail,
-        )
-
-
 def _send_blobs(channel: Channel, parcel: Parcel, event: Event) -> None:
     for sha256 in event["blobs"]:
         if sha256 not in parcel.blobs:  # a node asks only for what it was offered
@@ -212,14 +232,61 @@ def _send_blobs(channel: Channel, parcel: Parcel, event: Event) -> None:
         channel.send_bytes(parcel.blobs[sha256][1].read_bytes())
 
 
-def _attach(transport: Transport, run: str, seen: int, watch: Watch) -> Report:
+class _Seen:
+    """Counts the run's own events, so that those told again after an attach are not shown twice."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.count = 0
+
+    def __call__(self, event: Event) -> None:
+        self.count += 1
+        self.watch(event)
+
+
+def _attached(transport: Transport, run: str, seen: _Seen, lost: Unreachable, stop: Stop) -> Report:
+    """The rest of a run whose connection broke, by new ones.
+
+    Raises ``Unreachable``: ``lost`` itself when the node never knew the run.
+    """
+    never: Failed | None = None
+    for wait_s in REATTACH_WAITS_S:
+        seen.watch({"type": "reattach", "run": run, "wait_s": wait_s})
+        time.sleep(wait_s)
+        try:
+            return _attach(transport, run, seen, stop)
+        except Unreachable as error:
+            if error.code in HOSTILE:
+                raise
+            lost = error
+        except Failed as error:
+            if error.code != "run-unknown" or seen.count:
+                raise
+            never = never or error  # the order may still be on its way into the node's hands
+    if never is not None:
+        raise lost
+    raise Unreachable(
+        "run-lost",
+        f"the connection to {transport.name} was lost while run {run} went on there",
+        expected="the report of the run",
+        found=str(lost),
+        hint="the node finishes by itself; ask it later with: toque runs TARGET",
+    ) from lost
+
+
+def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
+    known = seen.count
     with transport.open(["attach", run]) as channel:
-        for number, event in enumerate(_events(channel)):
-            if event.get("type") == "report":
-                return report_from(event["report"])
-            _refused(event)
-            if number >= seen:
-                watch(event)
+        try:
+            stop.attach(channel)
+            for number, event in enumerate(_events(channel)):
+                if event.get("type") == "report":
+                    return report_from(event["report"])
+                _refused(event)
+                if number >= known:
+                    seen(event)
+        finally:
+            stop.attach(None)
     raise Unreachable("connection-lost", f"the connection to {transport.name} was lost again")
 
 
@@ -233,7 +300,52 @@ def _events(channel: Channel) -> Iterator[Event]:
             ) from error
         if not isinstance(event, dict):
             raise Unreachable("node-speaks-wrongly", "the node answered with a bare value")
+        _well_formed(event)
         yield event
+
+
+def _well_formed(event: Event) -> None:
+    """What a node says is hostile until parsed: a wrong shape is the node's fault, not our bug."""
+    kind = event.get("type")
+    try:
+        if kind == "outcome":
+            outcome_from(event["outcome"])
+        elif kind == "report":
+            report_from(event["report"])
+        elif kind in ("facts", "releases"):
+            facts_from(event["facts"])
+            _releases(event)
+        elif kind == "need-blobs":
+            _texts(event["blobs"])
+        elif kind in ("step", "progress"):
+            _texts([event["id"], event.get("text", "")])
+        elif kind == "runs":
+            _runs(event)
+        elif kind == "refused" and event.get("holder") is not None:
+            int(event["holder"].get("since", 0))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise Unreachable(
+            "node-speaks-wrongly",
+            f"the node sent a wrong {kind!r}",
+            found=f"{type(error).__name__}: {error}"[:500],
+        ) from error
+
+
+def _releases(event: Event) -> None:
+    for entry in event.get("releases", ()):
+        _texts([entry["id"], entry["commit"], entry.get("deployed_at") or ""])
+
+
+def _runs(event: Event) -> None:
+    for entry in event["runs"]:
+        _texts([entry["run"]])
+    dict(event["holder"] or {})
+
+
+def _texts(values: Iterable[object]) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"a {type(value).__name__} where a text belongs")
 
 
 def _refused(event: Event) -> None:
@@ -267,5 +379,13 @@ def _refused(event: Event) -> None:
             "run-broken-off",
             "the run ended without a report (killed, or the machine went down)",
             hint="run the same command again: what was owed is still owed",
+        )
+    if code == "node-not-writable":
+        raise Unreachable(
+            "node-not-writable",
+            "the node could not store what this run needs; nothing was changed",
+            expected="a writable /var/lib/toque with some MiB free",
+            found=found,
+            hint="df -h /var/lib; findmnt -T /var/lib",
         )
     raise Unreachable("node-speaks-wrongly", f"the node refused: {code} {found}")

@@ -7,19 +7,22 @@ serving there, and the nodes after it are not touched.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import Failed
 from ..fleet.app import App
+from ..fleet.release import release_of
 from ..node.model import Report
 from ..ports import Transport
 from . import converge as carry
-from .converge import StepError, Stop, Watch
+from .converge import Session, StepError, Stop, Watch
 from .lifecycle import (
+    SALT,
     Delivery,
     Site,
+    content_of,
     delivery_of,
     inputs_for,
     kept_delivery,
@@ -68,17 +71,24 @@ def deploy(
     """
     done = []
     for place in places:
-        known = [str(entry["commit"]) for entry in releases(place.transport, app)]
+        tell = watch(place.node.name)
         with scratch_directory(site.state) as scratch:
-            delivery = delivery_of(site, app, ref or app.branch, Path(scratch), known)
             try:
-                report = _deliver(site, place, delivery, watch(place.node.name), stop)
+                with Session(place.transport, app=app.name) as session:
+                    known = [str(entry["commit"]) for entry in session.releases]
+                    delivery = delivery_of(site, app, ref or app.branch, Path(scratch), known)
+                    deployed = _deliver(
+                        site, place, session, delivery=delivery, watch=tell, stop=stop
+                    )
             except StepError as error:
                 if error.code != "bundle-incomplete":
                     raise
-                delivery = delivery_of(site, app, delivery.release.commit, Path(scratch))
-                report = _deliver(site, place, delivery, watch(place.node.name), stop)
-        done.append(_deployed(place, delivery, report))
+                with Session(place.transport) as session:
+                    delivery = delivery_of(site, app, delivery.release.commit, Path(scratch))
+                    deployed = _deliver(
+                        site, place, session, delivery=delivery, watch=tell, stop=stop
+                    )
+        done.append(deployed)
     return done
 
 
@@ -98,9 +108,10 @@ def rollback(
     """
     done = []
     for place in places:
-        delivery = kept_delivery(app, _chosen(releases(place.transport, app), app, to))
-        report = _deliver(site, place, delivery, watch(place.node.name), stop)
-        done.append(_deployed(place, delivery, report))
+        with Session(place.transport, app=app.name) as session:
+            delivery = kept_delivery(app, _chosen(session.releases, app, to))
+            tell = watch(place.node.name)
+            done.append(_deliver(site, place, session, delivery=delivery, watch=tell, stop=stop))
     return done
 
 
@@ -142,19 +153,25 @@ def _chosen(kept: Sequence[Mapping[str, Any]], app: App, to: str) -> Mapping[str
 
 
 def _deliver(
-    site: Site, place: Place, delivery: Delivery, watch: Watch, stop: Stop | None
-) -> Report:
-    facts = carry.gather_facts(place.transport)
-    inputs, files = inputs_for(site, place.node, facts, ports=place.ports, delivery=delivery)
+    site: Site,
+    place: Place,
+    session: Session,
+    *,
+    delivery: Delivery,
+    watch: Watch,
+    stop: Stop | None,
+) -> Deployed:
+    """Carry a delivery to one node; a release gets its id from what its plan would write."""
+    ports = place.ports
+    inputs, files = inputs_for(site, place.node, session.facts, ports=ports, delivery=delivery)
     recipes = recipes_for(site.project, place.node, "deploy")
-    name = f"deploy {delivery.app.name} {delivery.release.id}"
-    _, sent = parcel(name, recipes, inputs, files)
-    report = carry.converge(place.transport, sent, by=site.by, watch=watch, stop=stop)
-    return carry.succeeded(report, place.node.name)
-
-
-def _deployed(place: Place, delivery: Delivery, report: Report) -> Deployed:
-    release = delivery.release
-    return Deployed(
-        place.node.name, release.id, release.commit, delivery.source.subject, report
-    )
+    app, release = delivery.app.name, delivery.release
+    if not delivery.source.kept:
+        blank, _ = parcel(f"deploy {app}", recipes, inputs, files)
+        salt = site.store.get_or_make(SALT)
+        release = release_of(app, release.commit, content_of(blank), salt=salt)
+        inputs = replace(inputs, release=release)
+    _, sent = parcel(f"deploy {app} {release.id}", recipes, inputs, files)
+    report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
+    carry.succeeded(report, place.node.name)
+    return Deployed(place.node.name, release.id, release.commit, delivery.source.subject, report)

@@ -21,15 +21,17 @@ from ..fleet.app import App
 from ..fleet.environment import Environment, environment_of
 from ..fleet.node import Node
 from ..fleet.project import Project
-from ..fleet.release import Release, release_of
+from ..fleet.release import Release, blank_release
 from ..fleet.secrets import SecretStore
 from ..fleet.source import Source
 from ..node.model import Facts
 from ..node.values import Blob
-from ..node.wire import FORMAT
+from ..node.wire import canonical
 from .converge import Parcel
 
 SALT = "release-salt"  # a secret of the project, so that release ids tell nothing about secrets
+WRITING_KINDS = ("checkout", "venv", "file", "directory", "link", "unit", "command")
+TRANSPORT_FIELDS = ("bundle", "url", "key_path", "known_hosts", "refs")
 
 
 class Repository(Protocol):
@@ -172,8 +174,7 @@ def delivery_of(
     repository = site.open_repository(project.repository(app), app.name)
     commit = repository.resolve(ref)
     lock = _lock(repository, app, commit)
-    variables = release_variables(site.environment(app).texts())
-    release = release_of(app, commit, variables, salt=site.store.get_or_make(SALT))
+    release = blank_release(app.name, commit)
     subject = repository.subject(commit)
     if app.remote:
         return Delivery(app, release, Source(lock, url=app.repository, subject=subject), {})
@@ -186,14 +187,22 @@ def delivery_of(
 
 def kept_delivery(app: App, entry: Mapping[str, Any]) -> Delivery:
     """A release that a node has kept, as ``toque-node releases`` tells of it."""
-    release_id = str(entry["id"])
-    release = Release(release_id, app.name, str(entry["commit"]), release_id.rpartition("-")[2])
+    release = Release(str(entry["id"]), app.name, str(entry["commit"]))
     return Delivery(app, release, Source(b"", kept=True), {})
 
 
-def release_variables(texts: Mapping[str, str]) -> dict[str, str]:
-    """What of the environment makes a release another one; the format belongs to it."""
-    return {**texts, "TOQUE_FORMAT": str(FORMAT)}
+def content_of(compiled: Compiled) -> bytes:
+    """What a deploy with a blank release id writes: the content that names the release.
+
+    Everything that reaches the node counts (settings, variables, templates, attributes), the way
+    by which the code gets there does not.
+    """
+    steps = [
+        [step.kind, {k: v for k, v in step.fields.items() if k not in TRANSPORT_FIELDS}]
+        for step in compiled.plan.steps
+        if step.kind in WRITING_KINDS
+    ]
+    return canonical([steps, sorted(compiled.secrets.items())])
 
 
 def scratch_directory(state: Path) -> AbstractContextManager[str]:

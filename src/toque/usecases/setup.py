@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..node.model import Plan, Report
+from ..cookbooks.cookbook import Cookbook
+from ..node.model import Facts, Plan, Report
 from ..node.wire import digest
 from . import converge as carry
 from .converge import Stop, Watch
@@ -35,8 +36,18 @@ def plan(
     watch: Watch,
 ) -> Planned:
     """What ``setup`` would do now; changes nothing."""
-    sent = _parcel(site, place, event, only, attributes)
-    report = carry.check(place.transport, sent, by=site.by, watch=watch)
+    # Recipes first: a mistake in a cookbook is told without asking the node anything.
+    recipes = recipes_for(site.project, place.node, event, only)
+    with carry.Session(place.transport, "check") as session:
+        sent = _parcel(
+            site,
+            place,
+            event=event,
+            recipes=recipes,
+            facts=session.facts,
+            attributes=attributes,
+        )
+        report = session.carry_out(sent, by=site.by, watch=watch)
     carry.succeeded(report, place.node.name)
     return Planned(sent.plan, digest(sent.plan), report)
 
@@ -52,16 +63,28 @@ def setup(
     stop: Stop | None = None,
 ) -> Report:
     """Converge ``place``.  Raises ``Failed`` with the step that could not be put right."""
-    sent = _parcel(site, place, event, only, attributes)
-    report = carry.converge(place.transport, sent, by=site.by, watch=watch, stop=stop)
+    recipes = recipes_for(site.project, place.node, event, only)
+    with carry.Session(place.transport) as session:
+        sent = _parcel(
+            site,
+            place,
+            event=event,
+            recipes=recipes,
+            facts=session.facts,
+            attributes=attributes,
+        )
+        report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
     return carry.succeeded(report, place.node.name)
 
 
 def _parcel(
-    site: Site, place: Place, event: str, only: Sequence[str], attributes: Attributes | None
+    site: Site,
+    place: Place,
+    *,
+    event: str,
+    recipes: Sequence[tuple[Cookbook, str]],
+    facts: Facts,
+    attributes: Attributes | None,
 ) -> carry.Parcel:
-    # Recipes first: a mistake in a cookbook is told without asking the node anything.
-    recipes = recipes_for(site.project, place.node, event, only)
-    facts = carry.gather_facts(place.transport)
     inputs, files = inputs_for(site, place.node, facts, ports=place.ports, run=attributes)
     return parcel(f"{event} {place.node.name}", recipes, inputs, files)[1]

@@ -22,7 +22,7 @@ def project_of(suite: Suite, cookbooks: tuple[str, ...] = ()) -> Project:
     ``kitchen.toml``, named in ``cookbooks``.
     """
     if suite.project is None:
-        layer = Layer(LAYER, **{event: cookbooks for event in suite.run})
+        layer = Layer(LAYER, **dict.fromkeys(suite.run, cookbooks))
         node = Node(suite.machine, f"kitchen:{suite.machine}", LAYER, attributes=suite.attributes)
         return Project(
             stack=Stack(name="kitchen"),

@@ -10,7 +10,7 @@ from toque.cookbooks.inputs import Inputs
 from toque.cookbooks.load import load, load_all
 from toque.errors import BadCookbook, ToqueError
 from toque.fleet.app import App, Database
-from toque.fleet.release import release_of
+from toque.fleet.release import blank_release
 from toque.node.model import Action, Facts, Guard
 from toque.node.values import Secret
 from toque.testing import compile_recipe
@@ -520,7 +520,7 @@ def test_deploy_recipe_sees_app_release_and_environment(book):
 
     plan = compile_recipe(made, app=app)
 
-    release = release_of(app, "0" * 40, {})
+    release = blank_release(app.name, "0" * 40)
     assert plan.ids == (f"file:/etc/toque/thena/{release.id}.env",)
     assert plan.secrets["thena/KEY"] == "secret-thena-KEY"
     assert 'A="plain"' in plan.secrets["env"]

@@ -5,7 +5,7 @@ import pytest
 from toque.errors import AskedWrongly
 from toque.fleet.app import App, Database
 from toque.fleet.environment import environment_of
-from toque.fleet.release import release_of
+from toque.fleet.release import blank_release, release_of
 from toque.fleet.secrets import SecretStore
 from toque.node.values import Secret
 
@@ -83,16 +83,15 @@ def test_secret_that_is_not_there_is_named(store, tmp_path, source):
 def test_release_id_is_commit_and_content():
     commit = "0123456789abcdef0123456789abcdef01234567"
 
-    one = release_of(app(), commit, {"A": "1"}, salt="s")
+    one = release_of("thena", commit, b"what it writes", salt="s")
 
     assert one.id.startswith("0123456789ab-")
     assert len(one.id) == 12 + 1 + 6
-    assert release_of(app(), commit, {"A": "1"}, salt="s") == one
-    assert release_of(app(keep=9, domains=("a.b",)), commit, {"A": "1"}, salt="s") == one
+    assert one.content == one.id[-6:]
+    assert release_of("thena", commit, b"what it writes", salt="s") == one
     for other in (
-        release_of(app(), commit, {"A": "2"}, salt="s"),
-        release_of(app(), commit, {"B": "1"}, salt="s"),
-        release_of(app(processes=3), commit, {"A": "1"}, salt="s"),
-        release_of(app(), commit, {"A": "1"}, salt="t"),
+        release_of("thena", commit, b"something else", salt="s"),
+        release_of("thena", commit, b"what it writes", salt="t"),
+        blank_release("thena", commit),
     ):
         assert other.id != one.id

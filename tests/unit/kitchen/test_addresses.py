@@ -47,6 +47,11 @@ def test_a_port_is_neither_another_machines_nor_in_use():
     assert free_port({20000, 20002}, lambda port: port != 20001) == 20003
 
 
+def test_two_kitchens_look_for_ports_in_different_places():
+    assert free_port(set(), lambda port: True, seed=7) == 20007
+    assert free_port({29999}, lambda port: True, seed=9999) == 20000
+
+
 def test_no_free_port_is_an_error():
     with pytest.raises(Failed) as error:
         free_port(set(), lambda port: False)

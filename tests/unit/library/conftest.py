@@ -76,7 +76,7 @@ def plan_of(init: str) -> Compile:
             layers=(AttributeLayer("stack", tables or {}),),
             apps=(app,) if apps is None else apps,
             app=app if deploying else None,
-            release=Release(f"{COMMIT[:12]}-abcdef", app.name, COMMIT, "abcdef"),
+            release=Release(f"{COMMIT[:12]}-abcdef", app.name, COMMIT),
             source=source if deploying else None,
             uv=Blob("1" * 64, 10),
             environments={app.name: ENVIRONMENT},

@@ -9,7 +9,7 @@ from toque.node.engine import walk
 from toque.node.errors import NotReady, StepFailed
 from toque.node.journal import MemoryJournal
 from toque.node.memory import MemorySystem
-from toque.node.model import Action, Guard, Plan, Status, Step
+from toque.node.model import Action, Guard, Plan, Step
 from toque.node.resource import Resource, State
 from toque.node.system import System
 
@@ -56,7 +56,12 @@ def step(path: str, text: str = "x", **rest: object) -> Step:
     return Step(f"note:{path}", "note", {"path": path, "text": text, "breaks": breaks}, **rest)  # type: ignore[arg-type]
 
 
-def run(system: MemorySystem, *steps: Step, journal: MemoryJournal | None = None, check: bool = False):
+def run(
+    system: MemorySystem,
+    *steps: Step,
+    journal: MemoryJournal | None = None,
+    check: bool = False,
+):
     return walk(
         Plan("test", steps),
         system,

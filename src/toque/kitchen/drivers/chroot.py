@@ -24,7 +24,7 @@ from ...errors import Failed
 from .. import addresses, boot_chroot, identity, images, packages
 from ..driver import Progress
 from ..machine import ENVIRONMENT, STANDARD_PORTS, Machine, Spec, Verdict
-from ..process import alive, detached, rooted_in, send, tool, until
+from ..process import alive, clear_out, detached, rooted_in, send, tool, until
 from ..state import Record, Store, replace
 
 LOOPBACK = "127.0.0.1"
@@ -107,7 +107,7 @@ class Chroot:
             }
             ports: dict[str, int] = {}
             for purpose in STANDARD_PORTS:
-                ports[purpose] = addresses.free_port(taken, _can_listen)
+                ports[purpose] = addresses.free_port(taken, _can_listen, int(self.store.tag, 16))
                 taken.add(ports[purpose])
             machine = Machine(
                 name=spec.name,
@@ -183,13 +183,7 @@ class Chroot:
         self.start(machine)
 
     def kill(self, machine: Machine) -> None:
-        def gone() -> bool:
-            left = rooted_in(machine.root)
-            for pid in left:
-                send(pid, signal.SIGKILL)
-            return not left
-
-        until(gone, 10.0)
+        clear_out(machine.root)
         (machine.folder / "init.json").unlink(missing_ok=True)
 
     def destroy(self, machine: Machine) -> None:
@@ -197,7 +191,6 @@ class Chroot:
         packages.take_back(self.store, machine.release, machine.root)
         with self.store.lock("network"):
             self.store.remove_folder(machine.name)
-            self.store.remove_debris()
 
     def sweep(self) -> None:
         with self.store.lock("network"):

@@ -166,7 +166,7 @@ class Nspawn:
         cgroups.make(groups)
         (folder / "boot.json").unlink(missing_ok=True)
         argv = ["systemd-nspawn", "--quiet", f"--directory={machine.root}"]
-        argv += [f"--machine={self._unique(machine)}", f"--hostname={machine.name}"]
+        argv += [f"--machine={self._unique(machine.name)}", f"--hostname={machine.name}"]
         argv += ["--register=no", "--keep-unit", "--boot", f"--network-bridge={net.bridge}"]
         argv += ["--resolv-conf=off", "--timezone=off", "--link-journal=no"]
         settings = {
@@ -221,31 +221,40 @@ class Nspawn:
         identity.wait_for_ssh(machine, lambda: self.console(machine))
 
     def kill(self, machine: Machine) -> None:
-        cgroups.cut(self._groups(machine))
-        config = str(machine.folder / "keeper.json")
+        self._quench(machine.folder, self._groups(machine))
+        (machine.folder / "boot.json").unlink(missing_ok=True)
+
+    def _quench(self, folder: Path, groups: Sequence[Path]) -> None:
+        cgroups.cut(groups)
+        config = str(folder / "keeper.json")
         # The keeper ends by itself when nspawn does.  One that has not started nspawn yet is in
         # none of the machine's groups, and is known by its argument only.
         if not until(lambda: not with_argument(config), 1.0):
             for pid in with_argument(config):
                 send(pid, signal.SIGKILL)
             until(lambda: not with_argument(config), 5.0)
-            cgroups.cut(self._groups(machine))
-        (machine.folder / "boot.json").unlink(missing_ok=True)
+            cgroups.cut(groups)
 
     def destroy(self, machine: Machine) -> None:
         self.kill(machine)
         cgroups.remove(self._groups(machine))
         unmount(machine.root)
         packages.take_back(self.store, machine.release, machine.folder / "upper")
-        unique = self._unique(machine)
-        for place in ("propagate", "unix-export"):
-            shutil.rmtree(f"/run/systemd/nspawn/{place}/{unique}", ignore_errors=True)
+        self._forget(machine.name)
         with self.store.lock("network"):
             self.store.remove_folder(machine.name)
         self.sweep()
 
     def sweep(self) -> None:
         with self.store.lock("network"):
+            # Somebody may have removed a record or a folder by hand while the machine ran.
+            recorded = {record.spec.name for record in self.store.records()}
+            for name in (cgroups.names(self.store.tag) | set(self.store.names())) - recorded:
+                groups = cgroups.groups(self.store.tag, name)
+                self._quench(self.store.folder(name), groups)
+                cgroups.remove(groups)
+                unmount(self.store.folder(name) / "root")
+                self._forget(name)
             self.store.remove_debris()
             if not any(record.spec.driver == self.name for record in self.store.records()):
                 network.remove(self.store.tag)
@@ -286,9 +295,15 @@ class Nspawn:
     def _groups(self, machine: Machine) -> list[Path]:
         return cgroups.groups(self.store.tag, machine.name)
 
-    def _unique(self, machine: Machine) -> str:
+    def _unique(self, name: str) -> str:
         """nspawn's own name for it: two kitchens may both have a machine of one name."""
-        return f"{machine.name}-{self.store.tag}"
+        return f"{name}-{self.store.tag}"
+
+    def _forget(self, name: str) -> None:
+        """Remove what nspawn leaves in /run of a machine that was killed."""
+        for place in ("propagate", "unix-export"):
+            folder = f"/run/systemd/nspawn/{place}/{self._unique(name)}"
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _leader(self, machine: Machine) -> int | None:
         """The machine's first process, as this host numbers it; None when it does not run."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from toque import (
-    Action,
     Checkout,
     Command,
     Current,
@@ -51,7 +50,7 @@ def fetch(r: Recipe, here: Layout) -> None:
                 "lock": sha256(r.source.lock).hexdigest(),
                 "venv": here.venv.rpartition("/")[2],
                 "server": app.server,
-                "env_version": r.release.environment,
+                "content": r.release.content,
             },
         )
     )
@@ -81,13 +80,16 @@ def environment(r: Recipe, here: Layout, also: Mapping[str, str] | None = None) 
         "TOQUE_RELEASE": here.id,
     }
     content = r.env_file(f"{here.app}/{here.id}.env", values)
-    r.add(File(here.environment, content=content, mode=0o600), notify=restart(here))
+    r.add(File(here.environment, content=content, mode=0o600))
 
 
 def serve_by(r: Recipe, here: Layout, *, settings: str, unit: str) -> None:
-    """The app server's settings, and the unit that starts it.  Neither may hold a secret."""
-    r.add(File(here.settings, content=settings, group=r.app.user, mode=0o640), notify=restart(here))
-    r.add(Unit(here.unit, content=unit), notify=restart(here))
+    """The app server's settings, and the unit that starts it.  Neither may hold a secret.
+
+    Nothing is restarted when they change: a release with other settings is another release.
+    """
+    r.add(File(here.settings, content=settings, group=r.app.user, mode=0o640))
+    r.add(Unit(here.unit, content=unit))
 
 
 def migrate(r: Recipe, here: Layout) -> None:
@@ -128,8 +130,3 @@ def switch(r: Recipe, here: Layout) -> None:
     r.add(Current(here.current, release=f"releases/{here.id}", unit=here.unit, app=app.name))
     r.add(Retired(app.name, keep_unit=here.unit))
     r.add(Releases(app.name, current=here.id, user=app.deploy_user, keep=app.keep))
-
-
-def restart(here: Layout) -> Action:
-    """Owed when what a running instance was started with has changed."""
-    return Action(f"{Instance.kind}:{here.unit}", "restart")

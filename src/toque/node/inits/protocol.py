@@ -31,6 +31,7 @@ class UnitState:
     pid: int = 0
     result: str = ""
     exit_status: int = 0
+    restarts: int = 0  # by its init, since somebody asked for a start; supervisor does not count
     members: Tuple[str, ...] = ()
     partly: bool = False  # an umbrella with members that run and others, or itself, that do not
     error: str = ""
@@ -83,6 +84,13 @@ class InitSystem(Protocol):
 
     def start(self, name: str) -> None:
         """Start it, or do nothing when it runs; returns when it runs."""
+        ...
+
+    def launch(self, name: str) -> None:
+        """Start it for somebody who looks himself at how it goes: it may end at any time.
+
+        systemd still waits for what the unit's Type promises.
+        """
         ...
 
     def stop(self, name: str) -> None:

@@ -6,19 +6,26 @@ a new text never restarts anything.  ``enabled`` is the translation's ``autostar
 """
 
 import re
-from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Callable, FrozenSet, List, Mapping, Optional, Sequence, TypeVar
 
 from ..errors import NotReady, StepFailed
-from ..system import Result, System
+from ..system import System
 from . import foreground, launch
+from .daemon import Daemon, NoAnswer, Program, Refused
 from .protocol import UNIT_DIRECTORIES, UnitState
-from .systemd import unreachable
 from .translate import HEADER, Translation, Untranslatable, log_path, translate
 from .unitfile import UnitSyntax, parse
 
 UNITS: FrozenSet[str] = frozenset({"units"})
 CONF = "/etc/supervisor/conf.d"
-CTL = ("supervisorctl", "-c", "/etc/supervisor/supervisord.conf")
+MAIN = "/etc/supervisor/supervisord.conf"
+SOCKET = "/var/run/supervisor.sock"  # Debian's
+
+POLL_S = 0.05
+PROVED_S = 30.0  # startsecs is 1; a machine that is short of time may need longer
+END_S = 1800.0  # a program's own stopwaitsecs decides; this only bounds a broken supervisord
+
+T = TypeVar("T")
 
 _ACTIVE = {
     "RUNNING": "active",
@@ -30,15 +37,16 @@ _ACTIVE = {
 
 
 class Supervisor:
-    """Runs services through supervisorctl."""
+    """Runs services through supervisord."""
 
     name = "supervisor"
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, daemon: Daemon) -> None:
         self._system = system
+        self._daemon = daemon
 
     def state(self, name: str) -> UnitState:
-        sub, pid, words = self._programs().get(program(name), ("STOPPED", 0, ""))
+        found = self._program(name) or Program()
         conf = self._conf(name)
         if not self._source(name) and not self._foreign(name):
             return UnitState(name)  # also when our program outlived its unit file
@@ -46,27 +54,33 @@ class Supervisor:
         return UnitState(
             name=name,
             load="loaded",
-            active=_ACTIVE.get(sub, "inactive"),
-            sub=sub.lower(),
+            active=_ACTIVE.get(found.state, "inactive"),
+            sub=found.state.lower(),
             file="enabled" if on else "disabled",
             stale=not self.loaded(name),
-            pid=pid,
-            result="success" if sub in ("RUNNING", "STOPPED") else words,
+            pid=found.pid,
+            result="success" if found.state in ("RUNNING", "STOPPED") else found.said,
+            exit_status=found.exit_status,
         )
 
     def prefetch(self, names: Sequence[str]) -> None:
         self._programs()  # one exchange always answers for all
 
     def start(self, name: str) -> None:
+        self.launch(name)
+        self._proved(name)
+
+    def launch(self, name: str) -> None:
         self._take_over(name)
-        # Taking a text over starts it at once when it is enabled.
-        if self._programs().get(program(name), ("", 0, ""))[0] != "STARTING":
-            self._act("start", name, "already started")
-        self._settled("start", name)
+        found = self._program(name)
+        if found is not None and found.state in ("BACKOFF", "STOPPING"):
+            self._end(name)  # supervisord would take a start for done, and do nothing
+        # A text that was taken over starts by itself when it is enabled.
+        self._act("start", name, "ALREADY_STARTED", self._daemon.start)
 
     def stop(self, name: str) -> None:
-        if program(name) in self._programs():
-            self._act("stop", name, "not running")
+        if self._program(name) is not None:
+            self._end(name)
         if not self._ours(name):
             return
         translation = self._translate_or_none(name)
@@ -75,7 +89,7 @@ class Supervisor:
 
     def restart(self, name: str) -> None:
         if not self._take_over(name):
-            self._act("stop", name, "not running")
+            self._end(name)
         self.start(name)
 
     def reload(self, name: str) -> None:
@@ -97,7 +111,7 @@ class Supervisor:
                 found="none",
                 hint="notify .restart instead",
             )
-        self._act("signal", name, "", signal)
+        self._act("signal", name, "", lambda of: self._daemon.signal(of, signal))
 
     def enable(self, name: str) -> None:
         self._write(name, True)
@@ -118,9 +132,10 @@ class Supervisor:
         if self._foreign(name):
             return
         self._system.remove(f"{CONF}/{program(name)}.conf")
-        self._ctl("reread")
-        if program(name) in self._programs():
-            self._ctl("update", program(name))
+        self._reread()
+        if self._program(name) is not None:
+            self._end(name)
+            self._act("remove", name, "BAD_NAME", self._daemon.remove)
 
     def log(self, name: str, lines: int = 40) -> List[str]:
         conf = self._conf(name) or ""
@@ -136,14 +151,16 @@ class Supervisor:
 
     # What there is
 
-    def _programs(self) -> Mapping[str, Tuple[str, int, str]]:
-        return self._system.observe("units", self._status)
+    def _programs(self) -> Mapping[str, Program]:
+        return self._system.observe("units", lambda: self._answered(self._daemon.programs))
 
-    def _status(self) -> Mapping[str, Tuple[str, int, str]]:
-        result = self._system.run([*CTL, "status"], check=False, timeout_s=60)
-        if result.code not in (0, 3):
-            raise unreachable("supervisord", result)
-        return parse_status(result.text)
+    def _program(self, name: str) -> Optional[Program]:
+        return self._programs().get(program(name))
+
+    def _now(self, name: str) -> Program:
+        """As it is at this moment; one that supervisord does not know is stopped."""
+        self._system.forget(UNITS)
+        return self._program(name) or Program()
 
     def _conf(self, name: str) -> Optional[str]:
         return self._text(f"{CONF}/{program(name)}.conf")
@@ -244,48 +261,95 @@ class Supervisor:
     def _take_over(self, name: str) -> bool:
         """Give supervisord the text on disk when it has another; says whether it had."""
         self._write(name, None)
-        result = self._ctl("reread")
-        if program(name) not in changed_programs(result.text):
+        if program(name) not in self._reread():
             return False
-        self._ctl("update", program(name))
+        if self._program(name) is not None:
+            self._end(name)
+            self._act("remove", name, "BAD_NAME", self._daemon.remove)
+        self._act("add", name, "ALREADY_ADDED", self._daemon.add)
         return True
 
-    def _ctl(self, *words: str) -> Result:
-        result = self._system.run([*CTL, *words], check=False, timeout_s=1800)
-        self._system.forget(UNITS)
-        if b"ERROR: CANT_REREAD" in result.out:
+    def _reread(self) -> FrozenSet[str]:
+        try:
+            return self._answered(self._daemon.reread)
+        except Refused as error:
             raise StepFailed(
-                "unit-refused", "supervisord refuses its configuration", log=result.tail(5)
-            )
-        if b"no such file" in result.out or b"refused connection" in result.out:
-            raise unreachable("supervisord", result)
-        return result
-
-    def _act(self, verb: str, name: str, fine: str, *extra: str) -> None:
-        result = self._ctl(verb, *extra, program(name))
-        if "ERROR" in result.text and not (fine and fine in result.text):
-            raise self._failed(verb, name, result.text.strip())
-
-    def _settled(self, verb: str, name: str) -> None:
-        # After an update a program is STARTING until it has run for startsecs.
-        for _ in range(30):
-            if self._programs().get(program(name), ("", 0, ""))[0] != "STARTING":
-                break
-            self._system.sleep(0.1)
+                "unit-refused",
+                "supervisord refuses its configuration",
+                expected=f"a configuration in {CONF} that it can read",
+                found=str(error),
+            ) from error
+        finally:
             self._system.forget(UNITS)
+
+    def _answered(self, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except NoAnswer as error:
+            raise StepFailed(
+                "init-unreachable",
+                "supervisord does not answer",
+                expected="an answer on its socket",
+                found=str(error),
+            ) from error
+
+    def _act(self, verb: str, name: str, fine: str, ask: Callable[[str], None]) -> None:
+        """``fine`` names the fault that says that nothing is left to do."""
+        try:
+            self._answered(lambda: ask(program(name)))
+        except Refused as error:
+            if error.fault != fine:
+                raise self._failed(verb, name, f"{error.fault}: {error}") from error
+        finally:
+            self._system.forget(UNITS)
+
+    def _end(self, name: str) -> None:
+        """Stop it and wait for its end."""
+        until = self._system.monotonic() + END_S
+        ends = 0
+        while self._system.monotonic() < until:
+            found = self._now(name)
+            if found.state in ("STOPPED", "FATAL"):
+                return
+            if found.state != "STOPPING":
+                # EXITED is the moment between an end and the next start by itself, or lasts.
+                ends = ends + 1 if found.state == "EXITED" else 0
+                if ends > 1:
+                    return
+                self._act("stop", name, "NOT_RUNNING", self._daemon.stop)
+            if self._now(name).state != "STOPPED":
+                self._system.sleep(POLL_S)
+        raise self._failed("stop", name, f"it did not end within {END_S:g} s")
+
+    def _proved(self, name: str) -> None:
+        """Wait until it has run for startsecs."""
+        until = self._system.monotonic() + PROVED_S
+        while self._now(name).state == "STARTING" and self._system.monotonic() < until:
+            self._system.sleep(2 * POLL_S)
         if not self.state(name).running:
-            raise self._failed(verb, name, "")
+            raise self._failed("start", name, "")
 
     def _failed(self, verb: str, name: str, said: str) -> StepFailed:
-        sub, _, words = self._programs().get(program(name), ("unknown", 0, ""))
+        found = self._program(name)
+        now = f"{found.state} {found.said}".strip() if found else "unknown to supervisord"
         return StepFailed(
             "service-failed",
             f"{name} did not {verb}",
             expected=f"supervisorctl {verb} {program(name)} to succeed",
-            found=f"{sub} {words}".strip() + (f"; {said}" if said else ""),
+            found=f"{now}; {said}" if said else now,
             hint=f"tail {log_path(name)}",
             log=self.log(name),
         )
+
+
+def socket_path(system: System) -> str:
+    """Where this machine's supervisord listens, as its own configuration says."""
+    try:
+        text = system.read(MAIN).decode("utf-8", "replace")
+    except (OSError, StepFailed):
+        return SOCKET
+    said = re.search(r"(?m)^serverurl *= *unix://(/[^\s;%]+)", text)
+    return said.group(1) if said else SOCKET
 
 
 def program(name: str) -> str:
@@ -307,20 +371,3 @@ def missing(name: str, places: Sequence[str]) -> NotReady:
         found=f"looked in {', '.join(places)}",
         hint="add a Unit, or the Package that brings it, before this step",
     )
-
-
-def parse_status(text: str) -> Dict[str, Tuple[str, int, str]]:
-    """``supervisorctl status`` as program -> (state, pid, rest).  Pure."""
-    programs = {}
-    for line in text.splitlines():
-        found = re.match(r"(\S+)\s+([A-Z]+)\b\s*(.*)", line)
-        if found:
-            pid = re.match(r"pid (\d+)", found.group(3))
-            name = found.group(1).rpartition(":")[2]
-            programs[name] = (found.group(2), int(pid.group(1)) if pid else 0, found.group(3))
-    return programs
-
-
-def changed_programs(text: str) -> Set[str]:
-    """Programs that ``supervisorctl reread`` calls available (new) or changed.  Pure."""
-    return set(re.findall(r"(?m)^(\S+): (?:available|changed)$", text))

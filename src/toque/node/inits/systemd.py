@@ -16,7 +16,7 @@ UNITS: FrozenSet[str] = frozenset({"units"})
 
 _PROPERTIES = (
     "Id,Names,LoadState,LoadError,ActiveState,SubState,UnitFileState,NeedDaemonReload,"
-    "MainPID,Result,ExecMainStatus,Wants"
+    "MainPID,Result,ExecMainStatus,NRestarts,Wants"
 )
 
 # A service of Type=simple counts as started before its program has done anything: one that dies
@@ -52,12 +52,15 @@ class Systemd:
             self._system.observe(f"units:{name}", partial(known.get, name, UnitState(name)))
 
     def start(self, name: str) -> None:
-        self._refresh(name)
-        self._act("start", name)
+        self.launch(name)
         members = self.state(name).members
         if members:
             self._act("start", *members)
         self._settled("start", name)
+
+    def launch(self, name: str) -> None:
+        self._refresh(name)
+        self._act("start", name)
 
     def stop(self, name: str) -> None:
         self._act("stop", name, *self.state(name).members)
@@ -194,6 +197,7 @@ def parse_show(text: str) -> Dict[str, UnitState]:
             pid=int(pairs.get("MainPID") or 0),
             result=pairs.get("Result", ""),
             exit_status=int(pairs.get("ExecMainStatus") or 0),
+            restarts=int(pairs.get("NRestarts") or 0),
             members=tuple(w for w in pairs.get("Wants", "").split() if w.startswith(stem + "@")),
             error=pairs.get("LoadError", "").strip(),
         )

@@ -15,6 +15,7 @@ from ..resource import Invalid, Resource, State
 from ..system import System
 
 POLL_S = 0.05
+LOOK_S = 0.3  # asking the init system costs more than asking the app, and matters less often
 UNITS = frozenset({"units"})
 ANSWER_S = 10.0  # one answer; the visitor of a page this slow has left
 
@@ -122,16 +123,17 @@ class Instance(Resource):
     def _rehearse(self, system: System, init: InitSystem) -> None:
         """Wait for good answers in a row; end early when the unit has ended."""
         until = system.monotonic() + self.timeout_s
-        first_pid = row = round_ = 0
+        first_pid = row = 0
+        looked = -LOOK_S
         last = Answer(fault="no socket")
         while system.monotonic() < until:
-            if round_ % 4 == 0:  # asking the init system costs more than asking the app
+            if system.monotonic() - looked >= LOOK_S:
+                looked = system.monotonic()
                 system.forget(UNITS)
                 state = init.state(self.unit)
                 if _ended(state, first_pid):
                     raise self._exited(init, state, ())
                 first_pid = first_pid or state.pid
-            round_ += 1
             if self._is_socket(system):
                 last = self._ask()
                 row = row + 1 if last.good else 0

@@ -32,6 +32,7 @@ class Service(Resource):
 
     kind: ClassVar[str] = "service"
     verbs: ClassVar[Tuple[str, ...]] = ("restart", "reload")
+    together: ClassVar[bool] = True
 
     @property
     def key(self) -> str:
@@ -55,9 +56,9 @@ class Service(Resource):
             raise Invalid("name", "a service's name such as nginx", self.name)
 
     @classmethod
-    def prefetch(cls, system: System, services: "Sequence[Service]") -> None:
+    def prefetch(cls, system: System, resources: "Sequence[Service]") -> None:
         """Look at many services in one exchange; ``found`` then answers without another."""
-        choose(system).prefetch([service.unit for service in services])
+        choose(system).prefetch([service.unit for service in resources])
 
     def wanted(self) -> State:
         return {"running": self.running, "enabled": self.enabled}

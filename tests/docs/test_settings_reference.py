@@ -1,0 +1,80 @@
+"""The reference of the settings files names every key, with its type and its default."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing
+from collections.abc import Mapping
+from types import NoneType
+
+import pytest
+
+from source_tree import ROOT
+from toque.fleet.app import App, Database
+from toque.fleet.layer import Layer
+from toque.fleet.node import Node
+from toque.fleet.stack import Stack
+from toque.fleet.typed import expectation
+from toque.kitchen import suite
+
+REFERENCE = ROOT / "docs" / "reference"
+TABLES = {
+    "[stack]": Stack,
+    "[layers.NAME]": Layer,
+    "[nodes.NAME]": Node,
+    "[apps.NAME]": App,
+    "[apps.NAME.database]": Database,
+}
+SUPERSEDED = {"apps"}  # by project: docs/adr/0011; may be gone from the code already
+
+
+def documented(page: str, heading: str) -> dict[str, tuple[str, str]]:
+    """Key to type and default, as the table below a heading says."""
+    text = (REFERENCE / page).read_text()
+    section = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|", section, re.M)
+    return {key: (kind, default) for key, kind, default in rows}
+
+
+def type_word(annotation: object) -> str:
+    """An annotation as error messages say it; a table of settings in plain words."""
+    arguments = typing.get_args(annotation)
+    if NoneType in arguments:
+        return type_word(next(a for a in arguments if a is not NoneType))
+    if annotation == Mapping[str, Mapping[str, typing.Any]]:
+        return "a table of a table of anything"
+    return expectation(annotation)
+
+
+def default_word(field: dataclasses.Field[object]) -> str:
+    """A default as TOML writes it."""
+    if field.default_factory is not dataclasses.MISSING:
+        return f"`{json.dumps(field.default_factory())}`"
+    if field.default is dataclasses.MISSING:
+        return "required"
+    return "none" if field.default is None else f"`{json.dumps(field.default)}`"
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_key_of_toque_toml_is_documented_with_its_type_and_default(heading: str) -> None:
+    kind = TABLES[heading]
+    hints = typing.get_type_hints(kind)
+    named = heading != "[stack]" and heading != "[apps.NAME.database]"  # by their heading
+    fields = [f for f in dataclasses.fields(kind) if not (named and f.name == "name")]
+
+    wanted = {f.name: (type_word(hints[f.name]), default_word(f)) for f in fields}
+
+    assert documented("toque-toml.md", heading) == wanted
+
+
+@pytest.mark.parametrize(("heading", "keys"), [("Top", suite.TOP), ("[suites.NAME]", suite.SUITE)])
+def test_every_key_of_kitchen_toml_is_documented(heading: str, keys: tuple[str, ...]) -> None:
+    assert set(documented("kitchen-toml.md", heading)) == set(keys) - SUPERSEDED
+
+
+def test_every_field_of_a_suite_is_a_key_or_known_to_be_none() -> None:
+    fields = {field.name for field in dataclasses.fields(suite.Suite)}
+
+    assert fields - {"name", "folder"} == set(suite.SUITE) & fields

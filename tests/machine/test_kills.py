@@ -1,0 +1,270 @@
+"""Converges cut off at random points: the next one ends right, and no restart is lost.
+
+The service of the cookbook writes down, each time it starts, a digest of the files that it was
+started with.  A restart that was owed and forgotten therefore shows, however the kill fell.
+The seed of the random points is printed; TOQUE_KILL_SEED repeats a run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from machine_site import environ_in, kitchen_in, require, toque, until
+from toque.kitchen import api
+from toque.kitchen.api import Kitchen
+
+pytestmark = pytest.mark.timeout(600)
+
+SEED = int(os.environ.get("TOQUE_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+NAME = "kills"
+
+COOKBOOK = '''
+from toque import Cookbook, Directory, File, Package, Recipe, Service, Unit, User
+
+ROUND = {round}
+UNIT = """
+[Unit]
+Description=Writes down what it was started with
+
+[Service]
+ExecStart=/bin/sh -c 'cat /etc/killed/* | sha256sum > /run/killed.seen; exec sleep infinity'
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def setup(r: Recipe) -> None:
+    service = Service("killed", running=True, enabled=True)
+    r.add(Directory("/etc/killed"))
+    for number in range(6):
+        content = f"round {{ROUND}} number {{number}}\\n" * 200
+        r.add(File(f"/etc/killed/a{{number}}", content=content), notify=service.restart)
+    r.add(Package("tree"))
+    r.add(User("killed"))
+    r.add(File("/etc/killed/b", content=f"round {{ROUND}}\\n"), notify=service.restart)
+    r.add(Package("less"))
+    r.add(Unit("killed.service", content=UNIT), notify=service.restart)
+    for number in range(6):
+        content = f"round {{ROUND}} number {{number}}\\n" * 200
+        r.add(File(f"/etc/killed/c{{number}}", content=content), notify=service.restart)
+    r.add(service)
+
+
+cookbook = Cookbook("killed", events={{"setup": setup}})
+'''
+PROJECT = f"""
+[stack]
+name = "kills"
+cookbooks = ["book"]
+
+[layers.web]
+setup = ["killed"]
+
+[nodes.web1]
+address = "kitchen:{NAME}"
+layer = "web"
+"""
+# Everything as before the first converge, but the service, which has to be restarted, not started.
+UNDO = """
+dpkg --force-all --purge tree less >/dev/null 2>&1
+rm -rf /etc/killed/a1 /etc/killed/c2
+userdel -r killed >/dev/null 2>&1
+true
+"""
+LEFTOVERS = ("find", "/etc", "/root", "/usr/local", "/var/lib/toque", "/run", "-xdev",
+             "(", "-name", ".toque-*", "-o", "-name", "*.new", ")", "-path", "*oque*")  # fmt: skip
+
+
+@dataclass
+class Target:
+    kitchen: Kitchen
+    environ: dict[str, str]
+    directory: Path
+    round: int = 0
+    seconds: float = 0.0  # of a converge that nobody cuts off
+
+    def next_round(self) -> None:
+        """Undo, and want another content of each file: every round owes a restart."""
+        self.sh(UNDO)
+        self.round += 1
+        (self.directory / "book/killed/__init__.py").write_text(COOKBOOK.format(round=self.round))
+
+    def sh(self, script: str) -> str:
+        done = api.execute(self.kitchen, NAME, ["sh", "-c", script])
+        return done.stdout.decode()
+
+    def start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "toque", "converge", "web1"],
+            cwd=self.directory,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def converge(self) -> dict[str, object]:
+        done = toque(["converge", "web1", "--json"], self.directory, self.environ)
+        assert done.returncode == 0, done.stdout + done.stderr
+        report: dict[str, object] = json.loads(done.stdout.splitlines()[-1])["nodes"][0]["report"]
+        return report
+
+    def free(self) -> bool:
+        done = toque(["runs", "web1", "--json"], self.directory, self.environ)
+        return done.returncode == 0 and json.loads(done.stdout)["nodes"][0]["holder"] is None
+
+    def right(self) -> bool:
+        """Whether the machine is as the cookbook says, and the service has seen all of it."""
+        self.converge()
+        again = self.converge()
+        changed = [
+            o for o in again["outcomes"]  # type: ignore[attr-defined]
+            if o["status"] == "changed" or o.get("actions")
+        ]  # fmt: skip
+        assert (changed, again["owed"]) == ([], [])
+        assert self.sh("cat /etc/killed/* | sha256sum") == self.sh("cat /run/killed.seen")
+        assert f"round {self.round} " in self.sh("cat /etc/killed/a1")
+        assert self.sh("dpkg --audit") == ""
+        assert self.sh("dpkg-query -W -f '${Status}\\n' tree less | sort -u") == (
+            "install ok installed\n"
+        )
+        assert api.execute(self.kitchen, NAME, LEFTOVERS).stdout.decode() == ""
+        return True
+
+
+@pytest.fixture(scope="module")
+def target(kitchen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    kitchen = kitchen_in(kitchen_folder)
+    require(kitchen, "nspawn")
+    api.create(kitchen, NAME, driver="nspawn")
+    directory = tmp_path_factory.mktemp("kills")
+    (directory / "book/killed").mkdir(parents=True)
+    (directory / "toque.toml").write_text(PROJECT)
+    made = Target(kitchen, environ_in(kitchen_folder), directory)
+    made.next_round()
+    made.converge()
+    made.next_round()
+    began = time.monotonic()
+    made.converge()
+    made.seconds = time.monotonic() - began
+    print(f"\nseed {SEED}, an undisturbed converge takes {made.seconds:.1f} s")
+    yield made
+    api.destroy(kitchen, NAME)
+
+
+def children(pid: int) -> list[tuple[int, str]]:
+    """Process ids and names of a process's children."""
+    done = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(pid)],
+                          capture_output=True, text=True)  # fmt: skip
+    return [(int(line.split()[0]), line.split()[1]) for line in done.stdout.splitlines()]
+
+
+def ssh_of(client: subprocess.Popen[str]) -> int:
+    """The ssh that the command line started; waits until there is one."""
+    while client.poll() is None:
+        for pid, name in children(client.pid):
+            if name == "ssh":
+                return pid
+        time.sleep(0.01)
+    return 0
+
+
+def moments(count: int, seconds: float, salt: str) -> list[float]:
+    """``count`` random points, one in each of as many equal parts of ``seconds``."""
+    chance = random.Random(f"{SEED} {salt}")
+    return [(part + chance.random()) / count * seconds for part in range(count)]
+
+
+def test_ssh_client_killed_at_ten_points(target: Target) -> None:
+    ended: dict[str, int] = {}
+    for moment in moments(10, target.seconds - 0.8, "ssh"):
+        target.next_round()
+        client = target.start()
+        ssh = ssh_of(client)
+        time.sleep(moment)
+        if client.poll() is None:
+            os.kill(ssh, signal.SIGKILL)
+        said = client.communicate(timeout=120)[0]
+        if "attaching again" in said:
+            how = "attached again"
+            assert client.returncode == 0, said
+        elif client.returncode == 0:
+            how = "had ended before"
+        else:
+            how = "lost before the order"
+            assert client.returncode == 4, said
+            assert "connection-lost" in said or "bootstrap-failed" in said, said
+        ended[how] = ended.get(how, 0) + 1
+        assert target.right()
+    print(f"seed {SEED}: ssh killed 10 times, all right afterwards: {ended}")
+    assert ended.get("attached again", 0) >= 5
+
+
+def test_command_line_killed_at_three_points(target: Target) -> None:
+    for moment in moments(3, target.seconds - 0.8, "cli"):
+        target.next_round()
+        client = target.start()
+        ssh_of(client)
+        time.sleep(moment)
+        client.kill()
+        client.communicate()
+        until(target.free, 60)
+        assert target.right()
+    print(f"seed {SEED}: command line killed 3 times, all right afterwards")
+
+
+def test_walk_on_the_node_killed_at_six_points(target: Target) -> None:
+    """The one process that knows what it was doing, with apt and all others left behind."""
+    broken = 0
+    for moment in moments(6, target.seconds - 0.8, "walk"):
+        target.next_round()
+        client = target.start()
+        ssh_of(client)
+        time.sleep(moment)
+        target.sh("pkill -KILL -f 'python3 -I -S -X utf8'")
+        said = client.communicate(timeout=120)[0]
+        broken += "run-broken-off" in said
+        assert client.returncode in (0, 4, 5), said
+        until(target.free, 60)
+        assert target.right()
+    print(f"seed {SEED}: walk killed 6 times ({broken} in the walk), all right afterwards")
+
+
+def test_power_cut_at_five_points(target: Target) -> None:
+    for moment in moments(5, target.seconds - 0.8, "power"):
+        target.next_round()
+        client = target.start()
+        ssh_of(client)
+        time.sleep(moment)
+        api.power_cut(target.kitchen, NAME)
+        client.kill()  # it would wait for the machine; that is the test before
+        client.communicate()
+        api.start(target.kitchen, NAME)
+        assert target.right()
+    print(f"seed {SEED}: power cut 5 times, all right afterwards")
+
+
+def test_machine_that_loses_power_and_comes_back_is_told_as_broken_off(target: Target) -> None:
+    target.next_round()
+    client = target.start()
+    ssh_of(client)
+    time.sleep(target.seconds / 2)
+    api.power_cut(target.kitchen, NAME)
+    api.start(target.kitchen, NAME)
+    said = client.communicate(timeout=120)[0]
+
+    assert client.returncode in (4, 5), said
+    assert "run-broken-off" in said or "run-lost" in said or "connection-lost" in said, said
+    assert target.right()
