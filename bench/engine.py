@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from parts import machine, page, peers, project
+from parts import machine, page, project
 from parts.machine import Bench, Cost
 
 from toque import bootstrap
@@ -121,11 +121,10 @@ def main() -> int:
         directory = project.write(Path(folder), bench)
         say("first converges, which make everything right")
         prepare(bench, directory)
-        tools = peers.ready(asked.peers, bench, directory, say)
         for workload in asked.only or list(COOKBOOK):
             steps = project.steps(COOKBOOK[workload])
             arena = Arena(bench, directory, workload, steps)
-            found[workload] = measured(arena, asked.rounds, tools)
+            found[workload] = measured(arena, asked.rounds)
             for line in page.table({workload: found[workload]}):
                 print(line)
     if asked.write:
@@ -141,13 +140,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=list(COOKBOOK), help="one workload")
     parser.add_argument("--rounds", type=int, default=5, help="of each, interleaved (5)")
     parser.add_argument("--write", action="store_true", help="rewrite docs/bench.md and its plot")
-    parser.add_argument(
-        "--peers",
-        action="append",
-        choices=[*peers.NAMES, "all", "none"],
-        default=[],
-        help="tools to run beside us in W2; none when left out",
-    )
     return parser.parse_args()
 
 
@@ -160,7 +152,7 @@ def prepare(bench: Bench, directory: Path) -> None:
         say(f"  {cookbook}: {report.changed} changed in {report.seconds:.1f} s")
 
 
-def measured(arena: Arena, rounds: int, tools: dict[str, Callable[[], Cost]]) -> dict[str, Any]:
+def measured(arena: Arena, rounds: int) -> dict[str, Any]:
     """Medians of ``rounds`` interleaved rounds."""
     runs: dict[str, Callable[[], Cost]] = {
         "ssh true": arena.ssh_true,
@@ -168,8 +160,6 @@ def measured(arena: Arena, rounds: int, tools: dict[str, Callable[[], Cost]]) ->
         "toque": arena.toque,
         "use case": arena.use_case,
     }
-    if arena.workload == "W2":
-        runs.update(tools)
     series = {name: Series() for name in runs}
     for number in range(rounds + 1):  # the first warms caches on both sides and is not counted
         for name, run in runs.items():
@@ -188,7 +178,6 @@ def measured(arena: Arena, rounds: int, tools: dict[str, Callable[[], Cost]]) ->
         "use_case_s": series["use case"].wall_s,
         "floor_s": floor.wall_s,
         "ssh_true_s": series["ssh true"].wall_s,
-        "peers": {name: own[name] for name in tools if name in own},
         "node_cpu_s": toque.node_cpu_s,
         "floor_node_cpu_s": floor.node_cpu_s,
         "client_cpu_s": toque.client_cpu_s,

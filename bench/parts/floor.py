@@ -4,10 +4,10 @@ Runs on the machine as ``python3 -I -S -c``, standard library only.  Standard in
 wanted steps as JSON; it compares, puts a wrong file right with one reload, and says what differs.
 """
 
+import grp
 import json
 import os
 import pwd
-import grp
 import subprocess
 import sys
 
@@ -45,7 +45,7 @@ for kind, f in steps:
             with open("/var/lib/dpkg/status", encoding="utf-8") as file:
                 status = "\n" + file.read()
         for name in f["names"]:
-            head = "\nPackage: %s\nStatus: install ok installed\n" % name
+            head = f"\nPackage: {name}\nStatus: install ok installed\n"
             if head not in status:
                 wrong.append(name)
     elif kind == "service":

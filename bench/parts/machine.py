@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,9 @@ class Bench:
         timeout_s: float = 300.0,
     ) -> Cost:
         """Run a program of this host to its end.  Raises when it fails."""
+        # As installed: byte code is kept.  A build machine may have switched that off.
+        clean = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        clean["PYTHONPYCACHEPREFIX"] = f"{STATE}/pycache"
         time.sleep(SETTLE_S)
         node, client = self.cpu(), resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.perf_counter()
@@ -89,7 +93,7 @@ class Bench:
             input=stdin,
             capture_output=True,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**clean, **(env or {})},
             timeout=timeout_s,
         )
         wall = time.perf_counter() - started
@@ -120,3 +124,6 @@ def machine(name: str = "engine") -> Iterator[Bench]:
         yield bench
     finally:
         api.destroy(kitchen, name)
+        shutil.rmtree(f"{STATE}/pycache", ignore_errors=True)
+        with suppress(OSError):  # somebody's machine is still there
+            Path(STATE).rmdir()

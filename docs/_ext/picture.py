@@ -27,7 +27,7 @@ COLUMNS = 100
 FIRST, LAST = 4, 2  # lines of each act that are always shown
 TELLING = re.compile(  # ... and what the story is about, wherever it stands
     r"venv:|migrate |instance:|current:|retired:|^    service:| changed, | serves |says:"
-    r"|error \[|expected  |found  |goes on serving|refused|requests meanwhile"
+    r"|error \[|expected  |found  |try  |goes on serving|refused|requests meanwhile"
 )
 ACT = re.compile(r"\[ *\d+\.\d+s\] ")
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

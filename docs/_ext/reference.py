@@ -1,7 +1,8 @@
 """Writes the reference pages that are made from the code, before Sphinx reads its sources.
 
 ``resources.md`` comes from the resource types' docstrings and fields, ``cli.md`` from the command
-tree, ``requirements.md`` from ``docs/requirements.toml`` and the tests' markers.  Each page is a
+tree, ``requirements.md`` from ``docs/requirements.toml`` and the tests' markers, ``codes.inc``
+from the pages of the error codes.  Each page is a
 pure function of those; git ignores the results.
 """
 
@@ -87,19 +88,26 @@ def cli_page() -> str:
     """The whole command tree as its own ``--help`` prints it."""
     from toque.cli import cli
 
-    statuses = (
-        "| status | means |\n|---|---|\n| 0 | done |\n| 2 | asked wrongly |\n"
-        "| 3 | the cookbook is wrong |\n| 4 | a node cannot be reached |\n"
-        "| 5 | the converge or deploy failed |\n| 70 | our bug |\n\n"
-    )
+    statuses = "What the exit status means: [exit status and errors](exit-status.md).\n\n"
     sections = (command_section(path, command) for path, command in commands(cli, ("toque",)))
     return MADE + "# Commands\n\n" + statuses + "\n".join(sections)
+
+
+def error_codes() -> str:
+    """Each error code with the sentence that its page begins with."""
+    rows = ["| code | what it means |", "|---|---|"]
+    for page in sorted((DOCS / "errors").glob("*.md")):
+        if page.stem != "index":
+            sentence = page.read_text().split("\n\n")[1].replace("\n", " ").replace("|", "\\|")
+            rows.append(f"| [{page.stem}]({page.name}) | {sentence} |")
+    return MADE + "\n".join(rows) + "\n"
 
 
 PAGES = {
     "resources.md": resources_page,
     "cli.md": cli_page,
     "requirements.md": requirement_table.page,
+    "codes.inc": error_codes,
 }
 
 

@@ -6,15 +6,17 @@ import getpass
 import os
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .adapters import git, hostkeys, local, shipping, ssh, target
 from .fleet.node import Node
 from .fleet.project import Project, find_project, load_project
 from .fleet.secrets import SecretStore
-from .kitchen import api as kitchen
-from .kitchen.api import Kitchen
-from .usecases.lifecycle import Site
 from .usecases.place import Place
+from .usecases.site import Site
+
+if TYPE_CHECKING:
+    from .kitchen.api import Kitchen
 
 STATE = ".toque"  # beside toque.toml: pinned keys, secrets, mirrors; 0700
 
@@ -38,6 +40,8 @@ def open_site(project: Project) -> Site:
 
 
 def open_kitchen() -> Kitchen:
+    from .kitchen.api import Kitchen  # only who has throwaway machines pays for it
+
     return Kitchen.from_environment(os.environ)
 
 
@@ -51,6 +55,8 @@ def connect(node: Node, directory: Path) -> Place:
     if node.local:
         return Place(node, local.LocalTransport(node.name), {})
     if node.kitchen:
+        from .kitchen import api as kitchen
+
         machine = kitchen.find(open_kitchen(), node.kitchen)
         where = target.Target(
             name=f"kitchen-{machine.name}",

@@ -27,7 +27,6 @@ TABLES = {
     "[apps.NAME]": App,
     "[apps.NAME.database]": Database,
 }
-SUPERSEDED = {"apps"}  # by project: docs/adr/0011; may be gone from the code already
 
 
 def documented(page: str, heading: str) -> dict[str, tuple[str, str]]:
@@ -44,7 +43,7 @@ def type_word(annotation: object) -> str:
     if NoneType in arguments:
         return type_word(next(a for a in arguments if a is not NoneType))
     if annotation == Mapping[str, Mapping[str, typing.Any]]:
-        return "a table of a table of anything"
+        return "tables by cookbook"
     return expectation(annotation)
 
 
@@ -61,7 +60,7 @@ def default_word(field: dataclasses.Field[object]) -> str:
 def test_every_key_of_toque_toml_is_documented_with_its_type_and_default(heading: str) -> None:
     kind = TABLES[heading]
     hints = typing.get_type_hints(kind)
-    named = heading != "[stack]" and heading != "[apps.NAME.database]"  # by their heading
+    named = heading not in {"[stack]", "[apps.NAME.database]"}  # by their heading
     fields = [f for f in dataclasses.fields(kind) if not (named and f.name == "name")]
 
     wanted = {f.name: (type_word(hints[f.name]), default_word(f)) for f in fields}
@@ -71,7 +70,7 @@ def test_every_key_of_toque_toml_is_documented_with_its_type_and_default(heading
 
 @pytest.mark.parametrize(("heading", "keys"), [("Top", suite.TOP), ("[suites.NAME]", suite.SUITE)])
 def test_every_key_of_kitchen_toml_is_documented(heading: str, keys: tuple[str, ...]) -> None:
-    assert set(documented("kitchen-toml.md", heading)) == set(keys) - SUPERSEDED
+    assert set(documented("kitchen-toml.md", heading)) == set(keys)
 
 
 def test_every_field_of_a_suite_is_a_key_or_known_to_be_none() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from machine_site import Site, slot
 
+from machine_site import Site, slot
 from toque.kitchen import api
 
 # The init systems and the app servers, each once: systemd with uWSGI and the example's cookbook,

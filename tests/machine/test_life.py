@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from machine_site import Process, Site, until
 
+from machine_site import Process, Site, until
 from toque.kitchen import api
 
 # What init systems say about one particular start.
@@ -106,7 +106,7 @@ def test_variables_of_login_shells_do_not_matter(site: Site, wrong_shells: None)
     site.deploy()
     by_deploy = environment(site)["DATABASE_URL"]
     before = site.app_processes()
-    restart = ("supervisorctl restart " if site.driver == "chroot" else "systemctl restart ")
+    restart = "supervisorctl restart " if site.driver == "chroot" else "systemctl restart "
     site.run(["bash", "-lc", restart + site.unit.removesuffix(".service")])
     until(lambda: back(site, before), 30)
 

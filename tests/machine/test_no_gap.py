@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from machine_site import Site
 
 DEPLOYS = {"nspawn": 10, "chroot": 3}  # each about as long as the ten take with uWSGI alone

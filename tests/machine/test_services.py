@@ -182,6 +182,26 @@ def test_reload_reaches_the_process(machine):
     )
 
 
+@pytest.mark.requirement("R34")
+def test_a_start_by_the_init_itself_is_told_from_one_that_was_asked_for(machine):
+    first, again, asked = machine(
+        "import signal\n"
+        "from toque_node.resources.instance import _ended\n"
+        "converge(Service('toy', running=True)); init = choose(system)\n"
+        "def now():\n"
+        "    system.forget(); return init.state('toy.service')\n"
+        "init.restart('toy.service'); a = now(); os.kill(a.pid, signal.SIGKILL)\n"
+        "for _ in range(200):\n"
+        "    b = now()\n"
+        "    if b.running and b.pid not in (0, a.pid):\n"
+        "        break\n"
+        "    time.sleep(0.05)\n"
+        "init.restart('toy.service'); c = now()\n"
+        "print(json.dumps([_ended(a, a), _ended(b, a), _ended(c, c)]))"
+    )
+    assert (first, again, asked) == (False, True, False)
+
+
 @pytest.mark.requirement("R32")
 def test_r32_restart_starts_what_never_ran_and_a_missing_unit_is_named(machine):
     running, missing = machine(

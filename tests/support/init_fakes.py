@@ -1,7 +1,8 @@
-"""supervisord and systemd as dictionaries, for ``MemorySystem.programs``."""
+"""supervisord and systemd as dictionaries, for ``MemorySystem``."""
 
 import re
 
+from toque.node.inits.daemon import NoAnswer, Program, Refused
 from toque.node.resource import differing
 from toque.node.system import Result
 
@@ -21,9 +22,10 @@ def converge(resource, system):
 
 
 class Supervisord:
-    """Programs with their states; knows which text each of them was loaded with.
+    """supervisord without processes: knows which text each program was loaded with.
 
-    ``dying`` names programs that end at once.
+    ``dying`` names programs that end at once; ``silent`` is why it does not answer.  ``asked``
+    holds what it was told, without questions.
     """
 
     def __init__(self, dying=()):
@@ -31,67 +33,75 @@ class Supervisord:
         self.states = {}
         self.dying = set(dying)
         self.signals = []
+        self.stopping = 0  # how often one that is STOPPING is looked at before it ends
+        self.asked = []
+        self.silent = ""
         self.system = None
 
     def on(self, system):
         self.system = system
-        system.programs["supervisorctl"] = self
+        system.supervisord = self  # where ``connect`` of the tests finds it
         system.programs["tail"] = lambda argv, stdin, user: Result(argv, 0, b"last words\n")
         system.put(f"{CONF}/README", b"")
         system.put("/usr/local/lib/x", b"")
         system.put("/var/log/x", b"")
         return system
 
-    def __call__(self, argv, stdin, user):
-        verb, *words = argv[3:]
-        out = getattr(self, verb)(*words)
-        alive = all(state == "RUNNING" for state in self.states.values())
-        return Result(argv, 0 if verb != "status" or alive else 3, out.encode())
-
     def texts(self):
         names = [n for n in self.system.names(CONF) if n.endswith(".conf")]
         return {n[:-5]: self.system.read(f"{CONF}/{n}").decode() for n in names}
 
-    def status(self):
-        lines = (f"{n:30} {s:9} pid 7, uptime 0:00:09" for n, s in self.states.items())
-        return "\n".join(lines)
+    def programs(self):
+        if self.silent:
+            raise NoAnswer(self.silent)
+        for name in [n for n, state in self.states.items() if state == "STOPPING"]:
+            self.stopping -= 1
+            if self.stopping <= 0:
+                self.states[name] = "STOPPED"
+        return {n: Program(s, 7 if s == "RUNNING" else 0) for n, s in self.states.items()}
 
     def reread(self):
+        if self.silent:
+            raise NoAnswer(self.silent)
         texts = self.texts()
-        lines = [f"{n}: available" for n in texts if n not in self.loaded]
-        lines += [f"{n}: changed" for n in texts if self.loaded.get(n, texts[n]) != texts[n]]
-        lines += [f"{n}: disappeared" for n in self.loaded if n not in texts]
-        return "\n".join(lines) or "No config updates to processes"
+        return frozenset(n for n in texts if self.loaded.get(n) != texts[n])
 
-    def update(self, name):
-        texts = self.texts()
-        if name not in texts:
-            self.loaded.pop(name)
-            self.states.pop(name)
-            return f"{name}: removed process group"
-        self.loaded[name] = texts[name]
+    def add(self, name):
+        self.asked.append(f"add {name}")
+        if name in self.states:
+            raise Refused("ALREADY_ADDED", name)
+        self.loaded[name] = self.texts()[name]
         self.states[name] = "STOPPED"
-        if "autostart=true" in texts[name]:
-            self.start(name)
-        return f"{name}: updated process group"
+        if "autostart=true" in self.loaded[name]:
+            self._run(name)
+
+    def remove(self, name):
+        self.asked.append(f"remove {name}")
+        if self.states[name] not in ("STOPPED", "FATAL", "EXITED"):
+            raise Refused("STILL_RUNNING", name)
+        del self.loaded[name], self.states[name]
 
     def start(self, name):
-        if self.states.get(name) == "RUNNING":
-            return f"{name}: ERROR (already started)"
+        self.asked.append(f"start {name}")
         if name not in self.states:
-            return f"{name}: ERROR (no such process)"
-        self.states[name] = "BACKOFF" if name in self.dying else "RUNNING"
-        return f"{name}: ERROR (spawn error)" if name in self.dying else f"{name}: started"
+            raise Refused("BAD_NAME", name)
+        if self.states[name] == "STOPPING":
+            return  # as the real one, which says nothing and does nothing
+        if self.states[name] in ("RUNNING", "STARTING", "BACKOFF"):
+            raise Refused("ALREADY_STARTED", name)
+        self._run(name)
 
     def stop(self, name):
-        if self.states.get(name) != "RUNNING":
-            return f"{name}: ERROR (not running)"
+        self.asked.append(f"stop {name}")
+        if self.states[name] not in ("RUNNING", "STARTING", "BACKOFF"):
+            raise Refused("NOT_RUNNING", name)
         self.states[name] = "STOPPED"
-        return f"{name}: stopped"
 
-    def signal(self, signal, name):
+    def signal(self, name, signal):
         self.signals.append((signal, name))
-        return f"{name}: signalled"
+
+    def _run(self, name):
+        self.states[name] = "BACKOFF" if name in self.dying else "RUNNING"
 
 
 class Systemctl:
@@ -101,6 +111,7 @@ class Systemctl:
         self.units = {name: dict(pairs) for name, pairs in (units or {}).items()}
         self.dying = set(dying)
         self.refused = set(refused)
+        self.untold = {}
 
     def on(self, system):
         system.programs["systemctl"] = self
@@ -124,6 +135,9 @@ class Systemctl:
                 bad = name in self.refused
                 load = "bad-setting" if bad else "loaded"
                 self.unit(name).update(LoadState=load, NeedDaemonReload="no")
+            for name, said in self.untold.items():
+                self.unit(name)["UnitFileState"] = said
+            self.untold = {}
             return Result(argv, 0)
         for name in names:
             unit = self.unit(name)
@@ -136,7 +150,9 @@ class Systemctl:
             elif verb == "stop":
                 unit["ActiveState"] = "inactive"
             elif verb in ("enable", "disable") and unit.get("UnitFileState") != "static":
-                unit["UnitFileState"] = verb + "d"
+                self.untold[name] = verb + "d"
+                if "--no-reload" not in argv:
+                    unit["UnitFileState"] = self.untold.pop(name)
         return Result(argv, 0)
 
 
@@ -144,4 +160,4 @@ def verbs(system, program):
     """What a program was asked, without questions: ``["start nginx.service", ...]``."""
     calls = [c for c in system.calls if c[0] == program]
     text = [" ".join(w for w in call[1:] if not w.startswith(("-", "/"))) for call in calls]
-    return [t for t in text if not re.match(r"(show|status|reread)\b", t)]
+    return [t for t in text if not re.match(r"show\b", t)]

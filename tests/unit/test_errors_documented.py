@@ -21,7 +21,7 @@ ROOTS = {
     "StepFailed",
     "NotReady",
 }
-KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 RELAYED = "# relays a code"  # on the line of a raise that passes on what a node or a file said
 
 

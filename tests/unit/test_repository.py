@@ -67,7 +67,7 @@ def test_script_explains_itself(script: Path) -> None:
 def test_all_the_scripts_are_there() -> None:
     names = {path.name for path in SCRIPTS}
 
-    assert {"setup", "demo", "test", "check", "docs", "bench", "lock"} <= names
+    assert {"setup", "demo", "test", "check", "docs", "bench", "lock", "picture"} <= names
 
 
 def test_ci_runs_only_what_the_readme_tells() -> None:
@@ -148,3 +148,10 @@ def test_public_names_are_those_that_the_package_lists() -> None:
 
 def test_the_version_is_one() -> None:
     assert toque.__version__ == SETTINGS["project"]["version"]
+
+
+def test_an_installed_toque_has_the_examples_that_its_demo_deploys() -> None:
+    inside = SETTINGS["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+
+    assert inside == {"examples": "toque/examples"}
+    assert (ROOT / "examples" / "thena" / "wsgi.py").is_file()

@@ -8,6 +8,7 @@ PACKAGES = (
     "rsyslog", "tree", "unzip", "zip",
 )  # fmt: skip
 SERVICES = ("nginx", "cron", "rsyslog", "atd", "ssh")
+NO_LOGIN = "/usr/sbin/nologin"
 SITE = "/etc/nginx/sites-available/bench"
 
 
@@ -18,7 +19,8 @@ def setup(r: Recipe) -> None:
     for name in ("bench-web", "bench-ops"):
         r.add(Group(name))
     for name in ("bench-app", "bench-deploy", "bench-jobs"):
-        r.add(User(name, group="bench-web", home=f"/home/{name}", shell="/usr/sbin/nologin"))
+        home = f"/home/{name}"
+        r.add(User(name, group="bench-web", home=home, shell=NO_LOGIN))
     for number in range(20):
         owner = ("root", "bench-app", "bench-deploy")[number % 3]
         path = HOME if number == 0 else f"{HOME}/d{number:02d}"

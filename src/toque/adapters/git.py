@@ -26,10 +26,14 @@ FULL_ID = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository on this machine: a work tree, a bare one, or our mirror of a remote one."""
+    """A repository on this machine: a work tree, a bare one, or our mirror of a remote one.
+
+    ``prefix`` is the folder of a work tree that ``path`` names, from its top: ``examples/thena``.
+    """
 
     path: Path
     url: str = ""
+    prefix: str = ""
 
     def resolve(self, ref: str) -> str:
         """The full id of a branch, tag or commit.
@@ -82,7 +86,13 @@ class Repository:
         return [n for n in found.stdout.decode("utf-8", "replace").split("\0") if n]
 
     def has(self, commit: str) -> bool:
+        if not FULL_ID.fullmatch(commit):
+            return False
         return self._git("cat-file", "-e", f"{commit}^{{commit}}", check=False).returncode == 0
+
+    def _leads_to(self, commit: str, later: str) -> bool:
+        argv = ("merge-base", "--is-ancestor", commit, later)
+        return self._git(*argv, check=False).returncode == 0
 
     def subject(self, commit: str) -> str:
         found = self._git("log", "-1", "--format=%s", commit, check=False)
@@ -96,9 +106,8 @@ class Repository:
         ref = f"refs/toque/send-{commit}-{os.getpid()}"
         self._git("update-ref", ref, commit)
         try:
-            without = [
-                f"^{c}" for c in known if c != commit and FULL_ID.fullmatch(c) and self.has(c)
-            ]
+            # A known commit that came after it would leave nothing to send, which git refuses.
+            without = [f"^{c}" for c in known if self.has(c) and not self._leads_to(commit, c)]
             self._git("bundle", "create", "-q", str(target), ref, *without)
         finally:
             self._git("update-ref", "-d", ref)
@@ -122,7 +131,7 @@ def open_repository(where: str, mirrors: Path, name: str) -> Repository:
                 found="a directory without one" if path.is_dir() else "nothing there",
                 hint=f"git init {path}, or correct 'repository' in toque.toml",
             )
-        return Repository(path)
+        return Repository(path, prefix=_prefix(path))
     mirror = mirrors / f"{name}.git"
     if not mirror.exists():
         mirrors.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -141,6 +150,12 @@ def open_repository(where: str, mirrors: Path, name: str) -> Repository:
             log=fetched.stderr.decode("utf-8", "replace").splitlines()[-8:],
         )
     return Repository(mirror, where)
+
+
+def _prefix(path: Path) -> str:
+    """Where ``path`` is inside its work tree; empty at its top and in a bare repository."""
+    found = git("-C", str(path), "rev-parse", "--show-prefix", check=False)
+    return found.stdout.decode("utf-8", "surrogateescape").strip().rstrip("/")
 
 
 def init_bare(path: Path) -> Repository:

@@ -35,14 +35,13 @@ def runtime() -> Runtime:
 def pack(source: Path) -> Runtime:
     """Every ``*.py`` below ``source`` as package ``toque_node``; the same files, the same bytes.
 
-    Times, owners and order are fixed.  Another zlib may compress differently; the price is one
-    more shipment.
+    Times, owners and order are fixed.  Stored, not compressed: this is done in every run, the
+    shipment once per node, and another zlib would make other bytes of the same files.
     """
     memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(source.rglob("*.py"), key=lambda p: p.relative_to(source).as_posix()):
             entry = zipfile.ZipInfo(f"{PACKAGE}/{path.relative_to(source).as_posix()}", EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # unix, whatever builds it
             entry.external_attr = 0o600 << 16
             archive.writestr(entry, path.read_bytes())

@@ -125,7 +125,9 @@ def _host_key(
     shown = offered
     if not shown and (match := FINGERPRINT.search(stderr)):
         shown = match[0]
-    trust = f"toque node trust {target.address} --fingerprint {shown or 'SHA256:...'}"
+    # A node of toque.toml is trusted by its name; a machine named by hand by its address.
+    node = target.address if target.name == target.host else target.name
+    trust = f"toque node trust {node} --fingerprint {shown or 'SHA256:...'}"
     if pinned:  # also when ssh calls it unknown: a key of another type is another key
         return Unreachable(
             "host-key-changed",

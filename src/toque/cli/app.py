@@ -10,8 +10,8 @@ from ..fleet.app import App
 from ..node.wire import report_json
 from ..usecases import deploy as deploying
 from ..usecases import setup as setting
-from ..usecases.lifecycle import Site
 from ..usecases.place import Place
+from ..usecases.site import Site
 from . import asked
 from .asked import json_option, verbose_option
 from .show import Shown, printable

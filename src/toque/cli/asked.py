@@ -16,8 +16,8 @@ from ..errors import AskedWrongly
 from ..fleet.app import App
 from ..fleet.project import Project
 from ..usecases.converge import Stop
-from ..usecases.lifecycle import Site
 from ..usecases.place import Place
+from ..usecases.site import Site
 
 F = TypeVar("F", bound=Callable[..., Any])
 

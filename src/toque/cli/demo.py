@@ -47,6 +47,7 @@ def demo(driver: str, keep: bool, server: str, as_json: bool) -> None:
     began = time.monotonic()
 
     def say(text: str) -> None:
+        click.echo()
         click.echo(click.style(f"[{time.monotonic() - began:5.1f}s] {text}", bold=True))
 
     def note(text: str) -> None:

@@ -64,7 +64,9 @@ class Shown:
     def __call__(self, event: Mapping[str, Any]) -> None:
         """One event from a node; unknown ones are passed over."""
         kind = event.get("type")
-        if kind == "step":
+        if kind == "facts":
+            self.machine(event["facts"])
+        elif kind == "step":
             self.now(str(event["id"]))
         elif kind == "progress":
             self.now(f"{event['id']}: {event['text']}")
@@ -72,6 +74,12 @@ class Shown:
             self.outcome(outcome_from(event["outcome"]))
         elif kind == "reattach":
             self.line(click.style("  connection lost, attaching again", fg="yellow"))
+
+    def machine(self, facts: Mapping[str, Any]) -> None:
+        """What the node turned out to be, and how its init system was told."""
+        words = f"{facts['os']} {facts['release']}, Python {facts['python']}, "
+        words += f"{facts['init']} ({facts['init_reason']})"
+        self.line(click.style(f"  {printable(words)}", fg="bright_black"))
 
     def now(self, text: str) -> None:
         if self._live is not None:
@@ -89,6 +97,8 @@ class Shown:
         if dull and not self.verbose and not outcome.notes:
             return
         mark, colour = MARKS[outcome.status]
+        if outcome.status is Status.OK and outcome.actions:
+            mark, colour = "*", "cyan"
         seconds = f"  {outcome.seconds:.1f}s" if outcome.seconds >= 0.1 else ""
         verbs = printable(f"  ({', '.join(outcome.actions)})") if outcome.actions else ""
         self.line(click.style(f"  {mark} {printable(outcome.step)}{verbs}", fg=colour) + seconds)

@@ -101,6 +101,18 @@ def _validate(added: Added) -> None:
         added.resource.validate()
     except Invalid as error:
         raise _bad_field(added.resource.id, error, added.place) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        # A check met a value of another type than the one it is for, e.g. mode="0644".
+        given = ", ".join(
+            f"{f.name}={getattr(added.resource, f.name)!r}" for f in fields(added.resource)
+        )
+        raise BadCookbook(
+            "bad-resource-field",
+            f"a field of {added.resource.id} has a wrong type",
+            expected="values of the types that the resource declares",
+            found=f"{error}, with {given}"[:500],
+            place=added.place,
+        ) from error
 
 
 def _bad_field(what: str, error: Invalid, place: str) -> BadCookbook:

@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -68,6 +67,8 @@ def find(name: str, loaded: Mapping[str, Cookbook]) -> Cookbook:
     """
     if name in loaded:
         return loaded[name]
+    from importlib.metadata import entry_points  # slow to import, and asked for last
+
     for point in entry_points(group=GROUP, name=name):
         return _cookbook_in(_import(point.module), name)
     if name.isidentifier() and _exists(f"{LIBRARY}.{name}"):

@@ -124,6 +124,7 @@ def tell(
     with measured.timed("reboot_s"):
         kitchen.reboot(cook, machine.name)
         _until_served(stage, 60.0)
+    note(f"served again {values['reboot_s']:.1f} s after the reboot began, by nobody's hand")
     _expect_commit(stage, first, "the reboot")
     values["commits"] = [first, second, bad]
     values["repository"] = str(space.repository)

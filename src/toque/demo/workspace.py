@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,8 +18,8 @@ name = "demo"
 cookbooks = ["thena-infra"]
 
 [layers.web]
-setup = ["thena_infra"]
-deploy = ["thena_infra"]
+setup = {setup}
+deploy = {deploy}
 
 [nodes.{machine}]
 address = "kitchen:{machine}"
@@ -41,6 +42,12 @@ SECRET_KEY = "generate"
 [apps.thena.database]
 name = "thena"
 """
+
+# Thena's own cookbook is written for uWSGI; for gunicorn the library's cookbooks do all of it.
+RECIPES = {
+    "uwsgi": {"setup": ["thena_infra"], "deploy": ["thena_infra"]},
+    "gunicorn": {"setup": ["postgresql", "python_app", "nginx"], "deploy": ["python_app"]},
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,8 @@ def make(directory: Path, examples: Path, machine: str, server: str) -> Workspac
     shutil.copytree(examples / "thena-infra", directory / "thena-infra", ignore=ignored)
     space = Workspace(directory)
     shutil.copytree(examples / "thena", space.work, ignore=ignored)
-    text = PROJECT.format(machine=machine, server=server)
+    lists = {event: json.dumps(names) for event, names in RECIPES[server].items()}
+    text = PROJECT.format(machine=machine, server=server, **lists)
     (directory / "toque.toml").write_text(text, encoding="utf-8")
     space.git("init", "-q", "--initial-branch=main")
     return space

@@ -6,18 +6,14 @@
     [suites.default]
     run = ["setup", "deploy"]             # events, in this order
     verify = "checks"                     # a folder of pytest files, relative to this file
+    project = "../thena/toque.toml"       # whose layers, apps and attributes it takes
+    layer = "web"                         # the layer of its machine; the first one when left out
 
     [suites.default.attributes.thena_infra]
     processes = 2
 
-    [suites.default.apps.thena]
-    repository = "../thena"               # relative to this file, or a URL
-    branch = "main"
-
-    [suites.default.apps.thena.environment]
-    GREETING = "hello"
-
-A suite may set ``driver``, ``release`` and ``packages`` for itself.
+A suite may set ``driver``, ``release`` and ``packages`` for itself.  Without ``project`` it runs
+the cookbooks beside this file and has no apps.
 """
 
 from __future__ import annotations
@@ -32,20 +28,7 @@ from ..errors import AskedWrongly, nearest
 
 FILE = "kitchen.toml"
 TOP = ("driver", "release", "packages", "suites")
-SUITE = (
-    "driver", "release", "packages", "run", "verify", "attributes", "project", "layer", "apps",
-)  # fmt: skip
-APP = ("repository", "branch", "environment")
-
-
-@dataclass(frozen=True)
-class SuiteApp:
-    """An app that the suite deploys.  ``environment`` holds test values, never real secrets."""
-
-    name: str
-    repository: str
-    branch: str
-    environment: Mapping[str, str]
+SUITE = (*TOP[:3], "run", "verify", "attributes", "project", "layer")
 
 
 @dataclass(frozen=True)
@@ -60,7 +43,6 @@ class Suite:
     run: tuple[str, ...]
     verify: Path | None
     attributes: Mapping[str, Mapping[str, Any]]
-    apps: tuple[SuiteApp, ...]
     project: Path | None = None
     layer: str = ""
 
@@ -141,7 +123,6 @@ class _Reader:
         verify = self.text(table, "verify", at, "")
         project = self.text(table, "project", at, "")
         attributes = self.table(table, "attributes", at)
-        apps = self.table(table, "apps", at)
         return Suite(
             name,
             self.file.parent.absolute(),
@@ -151,26 +132,8 @@ class _Reader:
             self.texts(table, "run", at, ("setup",)),
             self.file.parent.absolute() / verify if verify else None,
             {key: self.table(attributes, key, f"{at}.attributes") for key in attributes},
-            tuple(self.app(key, apps, f"{at}.apps") for key in apps),
-            self.file.parent.absolute() / project if project else None,
+            (self.file.parent.absolute() / project).resolve() if project else None,
             self.text(table, "layer", at, ""),
-        )
-
-    def app(self, name: str, apps: Mapping[str, Any], at: str) -> SuiteApp:
-        table = self.table(apps, name, at)
-        here = f"{at}.{name}"
-        self.known(table, APP, here)
-        repository = self.text(table, "repository", here, "")
-        if not repository:
-            raise self.wrong(f"{here}.repository", "a path or a URL of a git repository", "nothing")
-        if "://" not in repository and not repository.startswith("git@"):
-            repository = str((self.file.parent.absolute() / repository).resolve())
-        environment = self.table(table, "environment", here)
-        return SuiteApp(
-            name,
-            repository,
-            self.text(table, "branch", here, "main"),
-            {key: self.text(environment, key, f"{here}.environment", "") for key in environment},
         )
 
     def known(self, table: Mapping[str, Any], keys: Sequence[str], at: str) -> None:

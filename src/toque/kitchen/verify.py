@@ -58,7 +58,7 @@ def run_verify(
             "kitchen-no-pytest",
             "pytest is not installed beside toque",
             expected="the extra `kitchen`",
-            hint="pip install 'toque[kitchen]'",
+            hint="pip install pytest pytest-timeout   (beside toque)",
         )
     if not path.exists():
         raise Failed(

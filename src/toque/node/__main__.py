@@ -13,6 +13,7 @@ import sys
 from typing import Any, BinaryIO, Dict, List, Mapping
 
 from . import facts, journal
+from .greeting import greeting
 
 
 def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") -> int:
@@ -24,14 +25,14 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
     state = state or state_of(__file__)
     command, rest = argv[0], argv[1:]
     if command == "facts":
-        from . import run
-
-        say(run.introduction(facts.gather(), ""))
+        say(greeting(facts.gather()))
         return 0
     if command in ("check", "apply"):
+        machine = facts.gather()
+        say(greeting(machine, rest[0] if rest else ""))
         from . import run
 
-        return run.serve(command, rest[0] if rest else "", stdin, say, state)
+        return run.serve(command, machine, stdin, say, state)
     if command == "attach":
         from . import follow
 
@@ -39,9 +40,7 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
     if command == "runs":
         return runs(say, state)
     if command == "releases":
-        from . import run
-
-        say({**run.introduction(facts.gather(), rest[0]), "type": "releases"})
+        say({**greeting(facts.gather(), rest[0]), "type": "releases"})
         return 0
     say({"type": "refused", "code": "node-command-unknown", "found": command})
     return 2

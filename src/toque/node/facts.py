@@ -1,8 +1,7 @@
 """What this machine is.  Works without /proc (a chroot) and starts no process."""
 
 import os
-import platform
-import socket
+import sys
 from typing import Dict, List, Tuple
 
 from .model import Facts
@@ -12,18 +11,19 @@ def gather(root: str = "/") -> Facts:
     """The facts of this machine; ``root`` lets tests read another tree's os-release."""
     release = _os_release(os.path.join(root, "etc/os-release"))
     init, reason = _init(root)
+    machine = os.uname()
     return Facts(
-        hostname=socket.gethostname(),
+        hostname=machine.nodename,
         os=release.get("ID", ""),
         release=release.get("VERSION_ID", ""),
         codename=release.get("VERSION_CODENAME", ""),
-        architecture=platform.machine(),
+        architecture=machine.machine,
         cpus=os.cpu_count() or 1,
         memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
         addresses=_addresses(),
         init=init,
         init_reason=reason,
-        python=platform.python_version(),
+        python="{}.{}.{}".format(*sys.version_info[:3]),
         machine_id=_first_line(os.path.join(root, "etc/machine-id")),
     )
 
@@ -52,6 +52,7 @@ def _os_release(path: str) -> Dict[str, str]:
 def _addresses() -> Tuple[str, ...]:
     """IPv4 addresses of the interfaces, loopback left out (SIOCGIFADDR, netdevice(7))."""
     import fcntl
+    import socket
     import struct
 
     found: List[str] = []

@@ -79,7 +79,7 @@ def read_in(place: Place, path: str) -> bytes:
         status = os.fstat(fd)
         if not modes.S_ISREG(status.st_mode):
             raise _wrong_kind(path, "a file")
-        parts = []
+        parts: List[bytes] = []
         while part := os.read(fd, status.st_size + 1 if not parts else 1 << 16):
             parts.append(part)
         return b"".join(parts)

@@ -6,8 +6,7 @@ managed".  A type is one file: the controller imports it to author and validate,
 the same text to read and to fix.
 """
 
-import difflib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from .system import System
@@ -49,7 +48,7 @@ class Resource:
     @property
     def key(self) -> str:
         """What tells two of this kind apart: a path, a name."""
-        return str(getattr(self, fields(self)[0].name))
+        return str(next(iter(vars(self).values())))  # the first field: asked for very often
 
     @property
     def id(self) -> str:
@@ -123,6 +122,8 @@ def show_states(found: Optional[State], wanted: Optional[State], keys: FrozenSet
 
 def text_diff(old: str, new: str, limit: int = 200) -> List[str]:
     """A unified diff without its file header, cut after ``limit`` lines with a line saying so."""
+    import difflib  # only a run that changes a text pays for it
+
     lines = [
         line.rstrip("\n")
         for line in difflib.unified_diff(old.splitlines(True), new.splitlines(True), n=2)

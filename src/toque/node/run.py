@@ -4,24 +4,25 @@ import json
 import os
 import signal
 import time
-from typing import Any, BinaryIO, Callable, Dict, Mapping
+from typing import Any, BinaryIO, Callable, Mapping
 
-from . import blobs, facts, journal
+from . import blobs, journal
 from .detach import Recorder, detached
 from .engine import walk
 from .masking import masker
 from .model import Facts, Outcome, Plan, Report, Step
 from .resources import TYPES
 from .system import RealSystem
-from .wire import digest, facts_json, outcome_json, plan_from, report_json
+from .wire import digest, outcome_json, plan_from, report_json
 
 Say = Callable[[Mapping[str, Any]], None]
+USUAL = ("directory", "file", "link", "package", "service", "user")  # kinds in most plans
 
 
-def serve(mode: str, app: str, stdin: BinaryIO, say: Any, state: str) -> int:
-    """Tell the facts, then read an order and carry it out, writing its events to ``say``."""
-    machine = facts.gather()
-    say(introduction(machine, app))
+def serve(mode: str, machine: Facts, stdin: BinaryIO, say: Any, state: str) -> int:
+    """Read an order and carry it out, writing its events to ``say``."""
+    for kind in USUAL:  # while the plan is being made
+        TYPES[kind]
     line = stdin.readline()
     if not line.endswith(b"\n"):  # the controller needed no more than the facts, or was cut off
         return 0
@@ -57,16 +58,6 @@ def apply(order: Mapping[str, Any], walker: "Walker", stdin: BinaryIO, say: Any)
     token = journal.next_token(state)
     directory = journal.run_directory(state, run)
     return detached(lambda tell: walker.apply(tell, token), directory, lock, stdin, say)
-
-
-def introduction(machine: Facts, app: str) -> Mapping[str, Any]:
-    """What this node is and, with ``app``, the releases it keeps of that app."""
-    told: Dict[str, Any] = {"type": "facts", "facts": facts_json(machine)}
-    if app:
-        from .resources.releases import list_releases
-
-        told["releases"] = list_releases(RealSystem(machine), app)
-    return told
 
 
 class Walker:
@@ -107,7 +98,7 @@ class Walker:
             tell(mask(event))
 
         started = time.monotonic()
-        identity = self.order["digest"]  # which ``serve`` has compared
+        identity = self.order.get("digest", "")  # which ``serve`` has compared
         say(
             {
                 "type": "start",

@@ -21,6 +21,7 @@ from ..node.model import Facts, Plan, Report
 from ..node.values import Blob
 from ..node.wire import digest, facts_from, outcome_from, plan_json, report_from
 from ..ports import Channel, Transport
+from .connecting import Connecting
 
 Event = Mapping[str, Any]
 Watch = Callable[[Event], None]
@@ -87,7 +88,8 @@ class Session:
     """One connection to a node: it says what it is, is given an order, and reports.
 
     ``mode`` is ``apply``, or ``check`` for the same walk that changes nothing; with ``app`` the
-    node also tells that app's releases.  Entering raises ``Unreachable``; leaving without an order
+    node also tells that app's releases.  Entering begins to connect and does not wait; what went
+    wrong is raised (``Unreachable``) by whatever needs the node first.  Leaving without an order
     changes nothing.
     """
 
@@ -96,12 +98,11 @@ class Session:
         self._argv = [mode, *([app] if app else [])]
 
     def __enter__(self) -> Self:
-        self._channel = self._transport.open(self._argv)
-        self._incoming = _events(self._channel)
+        self._connecting = Connecting(self._transport, self._argv)
         return self
 
     def __exit__(self, *why: object) -> None:
-        self._channel.__exit__(*why)
+        self._connecting.leave()
 
     @property
     def facts(self) -> Facts:
@@ -121,6 +122,7 @@ class Session:
         Raises ``Unreachable`` (``run-lost`` when the node may still be at it), ``Failed`` when the
         node refused the run (``node-busy``, ``plan-altered``).
         """
+        watch({"type": "facts", "facts": self._told["facts"]})
         run, seen, stop = new_run(), _Seen(watch), stop or Stop()
         try:
             return self._converse(parcel, run, by, seen, stop)
@@ -129,6 +131,14 @@ class Session:
                 raise
             self._channel.terminate()
             return _attached(self._transport, run, seen, error, stop)
+
+    @property
+    def _channel(self) -> Channel:
+        return self._connecting.channel
+
+    @cached_property
+    def _incoming(self) -> Iterator[Event]:
+        return _events(self._channel)
 
     @cached_property
     def _told(self) -> Event:
@@ -190,11 +200,11 @@ def succeeded(report: Report, node: str) -> Report:
         trouble = dict(failed.trouble or {})
         error = Failed(
             "step-failed",
-            f"{node}: {failed.step}: {trouble.get('message', 'failed')}",
+            f"{node}: {trouble.get('message', 'failed')}",
             expected=str(trouble.get("expected", "")),
             found=str(trouble.get("found", "")),
             hint=str(trouble.get("hint", "")),
-            place=failed.place,
+            place=f"{failed.place} {failed.step}".strip(),
             log=[str(line) for line in trouble.get("log", ())],
         )
         raise StepError(error, failed.step, str(trouble.get("code", "step-failed")))

@@ -21,7 +21,6 @@ from .converge import Session, StepError, Stop, Watch
 from .lifecycle import (
     SALT,
     Delivery,
-    Site,
     content_of,
     delivery_of,
     inputs_for,
@@ -31,6 +30,7 @@ from .lifecycle import (
     scratch_directory,
 )
 from .place import Place
+from .site import Site
 
 
 @dataclass(frozen=True)
@@ -133,13 +133,14 @@ def _chosen(kept: Sequence[Mapping[str, Any]], app: App, to: str) -> Mapping[str
             found=to,
             hint=f"toque releases {app.name}",
         )
-    current = next((r for r in kept if r.get("current")), None)
+    # A cut between the switch and its record leaves a current release without a time.
+    now = next(
+        (str(r["deployed_at"]) for r in kept if r.get("current") and r.get("deployed_at")), "~"
+    )
     before = [
         r
         for r in kept
-        if not r.get("current")
-        and r.get("deployed_at")
-        and (current is None or r["deployed_at"] <= current.get("deployed_at", ""))
+        if not r.get("current") and r.get("deployed_at") and str(r["deployed_at"]) <= now
     ]
     if not before:
         raise Failed(

@@ -5,12 +5,13 @@ Nothing here talks to a machine; ``converge.py`` carries what is made here.
 
 from __future__ import annotations
 
+import posixpath
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..cookbooks import load
 from ..cookbooks.compile import Compiled, compile_plan
@@ -18,50 +19,20 @@ from ..cookbooks.cookbook import Cookbook
 from ..cookbooks.inputs import Inputs
 from ..errors import AskedWrongly, Failed, nearest
 from ..fleet.app import App
-from ..fleet.environment import Environment, environment_of
 from ..fleet.node import Node
 from ..fleet.project import Project
 from ..fleet.release import Release, blank_release
-from ..fleet.secrets import SecretStore
 from ..fleet.source import Source
 from ..node.model import Facts
 from ..node.values import Blob
 from ..node.wire import canonical
 from .converge import Parcel
+from .digests import blob_of, remembered_blob
+from .site import Repository, Site
 
 SALT = "release-salt"  # a secret of the project, so that release ids tell nothing about secrets
 WRITING_KINDS = ("checkout", "venv", "file", "directory", "link", "unit", "command")
 TRANSPORT_FIELDS = ("bundle", "url", "key_path", "known_hosts", "refs")
-
-
-class Repository(Protocol):
-    """The controller's view of an app's repository."""
-
-    def resolve(self, ref: str) -> str: ...
-
-    def read(self, commit: str, path: str) -> bytes | None: ...
-
-    def names(self, commit: str, path: str) -> list[str]: ...
-
-    def subject(self, commit: str) -> str: ...
-
-    def bundle(self, commit: str, target: Path, known: Sequence[str] = ()) -> None: ...
-
-
-@dataclass(frozen=True)
-class Site:
-    """A project with its surroundings; ``state`` is its private directory."""
-
-    project: Project
-    store: SecretStore
-    state: Path
-    open_repository: Callable[[str, str], Repository]
-    uv: Callable[[], Path]
-    by: str
-
-    def environment(self, app: App) -> Environment:
-        """All variables of ``app``, secrets made on first use.  Raises ``AskedWrongly``."""
-        return environment_of(app, self.store, directory=self.project.directory)
 
 
 @dataclass(frozen=True)
@@ -72,14 +43,6 @@ class Delivery:
     release: Release
     source: Source
     files: Mapping[str, tuple[Blob, Path]]
-
-
-def blob_of(path: Path) -> Blob:
-    """The name of a file's bytes."""
-    import hashlib
-
-    with path.open("rb") as file:
-        return Blob(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
 
 
 def inputs_for(
@@ -95,7 +58,7 @@ def inputs_for(
     project = site.project
     apps = project.apps_of(node)
     uv_path = site.uv()
-    uv = blob_of(uv_path)
+    uv = remembered_blob(uv_path, site.state)
     files = {uv.sha256: (uv, uv_path), **(delivery.files if delivery else {})}
     inputs = Inputs(
         node=node.name,
@@ -172,6 +135,8 @@ def delivery_of(
     """
     project = site.project
     repository = site.open_repository(project.repository(app), app.name)
+    # "repository" may name a folder inside a work tree: then the app is in that folder.
+    app = replace(app, root=posixpath.normpath(posixpath.join(repository.prefix, app.root)))
     commit = repository.resolve(ref)
     lock = _lock(repository, app, commit)
     release = blank_release(app.name, commit)
@@ -212,7 +177,7 @@ def scratch_directory(state: Path) -> AbstractContextManager[str]:
 
 
 def _lock(repository: Repository, app: App, commit: str) -> bytes:
-    top = app.root.strip("/")
+    top = app.root
     names = repository.names(commit, top)
     if not names:
         raise Failed(

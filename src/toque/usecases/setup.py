@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..cookbooks.cookbook import Cookbook
 from ..node.model import Facts, Plan, Report
 from ..node.wire import digest
 from . import converge as carry
 from .converge import Stop, Watch
-from .lifecycle import Site, inputs_for, parcel, recipes_for
 from .place import Place
+from .site import Site
+
+if TYPE_CHECKING:  # the compiler is imported while the connection is made
+    from ..cookbooks.cookbook import Cookbook
 
 Attributes = Mapping[str, Mapping[str, Any]]
 
@@ -36,9 +38,8 @@ def plan(
     watch: Watch,
 ) -> Planned:
     """What ``setup`` would do now; changes nothing."""
-    # Recipes first: a mistake in a cookbook is told without asking the node anything.
-    recipes = recipes_for(site.project, place.node, event, only)
     with carry.Session(place.transport, "check") as session:
+        recipes = _recipes(site, place, event, only)
         sent = _parcel(
             site,
             place,
@@ -63,8 +64,8 @@ def setup(
     stop: Stop | None = None,
 ) -> Report:
     """Converge ``place``.  Raises ``Failed`` with the step that could not be put right."""
-    recipes = recipes_for(site.project, place.node, event, only)
     with carry.Session(place.transport) as session:
+        recipes = _recipes(site, place, event, only)
         sent = _parcel(
             site,
             place,
@@ -77,6 +78,15 @@ def setup(
     return carry.succeeded(report, place.node.name)
 
 
+def _recipes(
+    site: Site, place: Place, event: str, only: Sequence[str]
+) -> list[tuple[Cookbook, str]]:
+    """Found while the connection is made; a mistake in a cookbook is told without the node."""
+    from .lifecycle import recipes_for
+
+    return recipes_for(site.project, place.node, event, only)
+
+
 def _parcel(
     site: Site,
     place: Place,
@@ -86,5 +96,7 @@ def _parcel(
     facts: Facts,
     attributes: Attributes | None,
 ) -> carry.Parcel:
+    from .lifecycle import inputs_for, parcel
+
     inputs, files = inputs_for(site, place.node, facts, ports=place.ports, run=attributes)
     return parcel(f"{event} {place.node.name}", recipes, inputs, files)[1]

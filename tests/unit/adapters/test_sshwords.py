@@ -4,6 +4,8 @@ The texts marked real were taken from OpenSSH 9.2p1 (Debian 12) talking to a rea
 are OpenSSH's own format strings filled in by hand.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from toque.adapters.sshwords import classify
@@ -208,6 +210,14 @@ def test_unknown_type_of_a_known_node_is_a_change() -> None:
 
 def test_hint_for_an_unknown_key_is_the_command_to_type() -> None:
     error = classify("Host key verification failed.", 255, TARGET, offered=THEIRS)
+
+    assert error.trouble.hint == f"toque node trust web1 --fingerprint {THEIRS}"
+
+
+def test_machine_that_is_no_node_is_trusted_by_its_address() -> None:
+    alone = replace(TARGET, name=TARGET.host)
+
+    error = classify("Host key verification failed.", 255, alone, offered=THEIRS)
 
     assert error.trouble.hint == (
         f"toque node trust deploy@web1.example.org:2222 --fingerprint {THEIRS}"

@@ -99,7 +99,7 @@ def status(*argv: str) -> int:
 
 
 @pytest.fixture
-def breaking(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
+def breaking(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     """``toque releases`` raises what is put into the list."""
     raised: list[BaseException] = []
 
@@ -107,7 +107,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
         raise raised[0]
 
     monkeypatch.setattr("toque.cli.asked.here", here)
-    yield raised
+    return raised
 
 
 FAMILIES = {AskedWrongly: 2, BadCookbook: 3, Unreachable: 4, Failed: 5}

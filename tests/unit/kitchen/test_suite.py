@@ -12,12 +12,10 @@ driver = "nspawn"
 [suites.default]
 run = ["setup", "deploy"]
 verify = "checks"
+project = "../thena/toque.toml"
+layer = "web"
 [suites.default.attributes.thena_infra]
 processes = 2
-[suites.default.apps.thena]
-repository = "../thena"
-[suites.default.apps.thena.environment]
-GREETING = "hello"
 [suites.old]
 release = "bullseye"
 """
@@ -29,12 +27,11 @@ def test_a_file_becomes_suites(tmp_path: Path):
     assert (first.driver, first.release, first.run) == ("nspawn", "bookworm", ("setup", "deploy"))
     assert first.verify == tmp_path / "thena_infra" / "checks"
     assert first.attributes == {"thena_infra": {"processes": 2}}
-    assert first.apps == (
-        suite.SuiteApp("thena", str(tmp_path / "thena"), "main", {"GREETING": "hello"}),
-    )
+    assert first.project == tmp_path / "thena" / "toque.toml"
+    assert first.layer == "web"
     assert first.machine == "thena-infra-default"
     assert (second.driver, second.release, second.run) == ("nspawn", "bullseye", ("setup",))
-    assert second.verify is None
+    assert (second.verify, second.project) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +39,8 @@ def test_a_file_becomes_suites(tmp_path: Path):
     [
         ("drivr = 'auto'\n[suites.a]\n", "kitchen-unknown-key", "driver"),
         ("[suites.a]\nruns = []\n", "kitchen-unknown-key", "run"),
-        ("[suites.a.apps.x]\nrepositry = 'y'\n", "kitchen-unknown-key", "repository"),
-        ("[suites.a.apps.x]\n", "kitchen-bad-value", "suites.a.apps.x.repository"),
+        ("[suites.a]\nproect = 'y'\n", "kitchen-unknown-key", "project"),
+        ("[suites.a]\nproject = 1\n", "kitchen-bad-value", "suites.a.project"),
         ("[suites.a]\nrun = 'setup'\n", "kitchen-bad-value", "suites.a.run"),
         ("[suites]\na = 1\n", "kitchen-bad-value", "suites.a"),
         ("driver = 'auto'\n", "kitchen-bad-value", "suites"),

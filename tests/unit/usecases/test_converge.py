@@ -105,7 +105,7 @@ def test_report_comes_back_and_events_are_watched_in_order() -> None:
     told, seen = converge(transport)
 
     assert (told.changed, told.outcomes) == (1, (DONE,))
-    assert [event["type"] for event in seen] == ["start", "step", "outcome"]
+    assert [event["type"] for event in seen] == ["facts", "start", "step", "outcome"]
     assert transport.opened == [("apply",)]  # one connection
 
 
@@ -146,8 +146,12 @@ def test_failed_step_is_an_error_with_the_nodes_own_code_and_words() -> None:
         carry.succeeded(told, "web1")
 
     trouble = caught.value.trouble
-    assert (trouble.code, trouble.message) == ("disk-full", "web1: file:/a: cannot write")
-    assert (trouble.place, trouble.hint, trouble.log) == ("recipe.py:3", "df", ("one", "two"))
+    assert (trouble.code, trouble.message) == ("disk-full", "web1: cannot write")
+    assert (trouble.place, trouble.hint, trouble.log) == (
+        "recipe.py:3 file:/a",
+        "df",
+        ("one", "two"),
+    )
     assert caught.value.exit_status == 5
 
 
@@ -231,7 +235,7 @@ def test_lost_connection_is_attached_again_and_nothing_is_shown_twice(waits: lis
 
     assert told.changed == 1
     kinds = [event["type"] for event in seen]
-    assert kinds == ["start", "step", "reattach", "reattach", "outcome"]
+    assert kinds == ["facts", "start", "step", "reattach", "reattach", "outcome"]
     assert transport.opened[1:] == [("attach", orders[0]["run"])] * 2
     assert waits == list(carry.REATTACH_WAITS_S[:2])
 

@@ -45,6 +45,11 @@ class UnitState:
         return self.active in ("active", "reloading")
 
     @property
+    def alive(self) -> bool:
+        """``running``, or its init keeps trying; supervisor says so for the first second."""
+        return self.running or self.active == "activating"
+
+    @property
     def activity(self) -> Union[bool, str]:
         """``running``, or a word for neither: ``partly``, or ``starting`` (perhaps for ever)."""
         if self.partly:
@@ -105,11 +110,19 @@ class InitSystem(Protocol):
         """Make a running service read its configuration again."""
         ...
 
-    def enable(self, name: str) -> None:
-        """Have it started at boot; what runs now is not touched."""
+    def enable(self, name: str, *, later: bool = False) -> None:
+        """Have it started at boot; what runs now is not touched.
+
+        With ``later`` the next boot knows, and ``state`` only after ``catch_up``: each time that
+        systemd reads its units again costs it a quarter of a second.
+        """
         ...
 
-    def disable(self, name: str) -> None: ...
+    def disable(self, name: str, *, later: bool = False) -> None: ...
+
+    def catch_up(self) -> None:
+        """Let ``state`` tell what was enabled and disabled ``later``."""
+        ...
 
     def loaded(self, name: str) -> bool:
         """Whether the init system has read the unit's present text."""

@@ -21,7 +21,7 @@ CONF = "/etc/supervisor/conf.d"
 MAIN = "/etc/supervisor/supervisord.conf"
 SOCKET = "/var/run/supervisor.sock"  # Debian's
 
-POLL_S = 0.05
+POLL_S = 0.03
 PROVED_S = 30.0  # startsecs is 1; a machine that is short of time may need longer
 END_S = 1800.0  # a program's own stopwaitsecs decides; this only bounds a broken supervisord
 
@@ -113,11 +113,14 @@ class Supervisor:
             )
         self._act("signal", name, "", lambda of: self._daemon.signal(of, signal))
 
-    def enable(self, name: str) -> None:
+    def enable(self, name: str, *, later: bool = False) -> None:
         self._write(name, True)
 
-    def disable(self, name: str) -> None:
+    def disable(self, name: str, *, later: bool = False) -> None:
         self._write(name, False)
+
+    def catch_up(self) -> None:
+        pass  # its texts are what tells
 
     def loaded(self, name: str) -> bool:
         if not self._ours(name):
@@ -299,7 +302,7 @@ class Supervisor:
             self._answered(lambda: ask(program(name)))
         except Refused as error:
             if error.fault != fine:
-                raise self._failed(verb, name, f"{error.fault}: {error}") from error
+                raise self._failed(verb, name, str(error)) from error
         finally:
             self._system.forget(UNITS)
 
@@ -309,23 +312,20 @@ class Supervisor:
         ends = 0
         while self._system.monotonic() < until:
             found = self._now(name)
-            if found.state in ("STOPPED", "FATAL"):
+            # EXITED is the moment between an end and the next start by itself, or it lasts.
+            ends = ends + 1 if found.state == "EXITED" else 0
+            if found.state in ("STOPPED", "FATAL") or ends > 1:
                 return
             if found.state != "STOPPING":
-                # EXITED is the moment between an end and the next start by itself, or lasts.
-                ends = ends + 1 if found.state == "EXITED" else 0
-                if ends > 1:
-                    return
                 self._act("stop", name, "NOT_RUNNING", self._daemon.stop)
-            if self._now(name).state != "STOPPED":
-                self._system.sleep(POLL_S)
+            self._system.sleep(POLL_S)
         raise self._failed("stop", name, f"it did not end within {END_S:g} s")
 
     def _proved(self, name: str) -> None:
         """Wait until it has run for startsecs."""
         until = self._system.monotonic() + PROVED_S
         while self._now(name).state == "STARTING" and self._system.monotonic() < until:
-            self._system.sleep(2 * POLL_S)
+            self._system.sleep(POLL_S)
         if not self.state(name).running:
             raise self._failed("start", name, "")
 

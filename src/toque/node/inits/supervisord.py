@@ -75,8 +75,9 @@ class Supervisord:
         try:
             return xmlrpc.client.loads(text)[0][0]
         except xmlrpc.client.Fault as fault:
-            name = _FAULTS.get(fault.faultCode, f"fault {fault.faultCode}")
-            raise Refused(name, str(fault.faultString)) from fault
+            if fault.faultCode not in _FAULTS:  # SHUTDOWN_STATE, or another supervisor
+                raise NoAnswer(f"{self._path}: {fault.faultString}") from fault
+            raise Refused(_FAULTS[fault.faultCode], str(fault.faultString)) from fault
         except Exception as error:  # expat's own errors and those of xmlrpc
             raise NoAnswer(f"{self._path}: not XML-RPC: {error!r}") from error
 

@@ -79,11 +79,14 @@ class Systemd:
         self._refresh(name)
         self._act("reload", name)
 
-    def enable(self, name: str) -> None:
-        self._act("enable", name)
+    def enable(self, name: str, *, later: bool = False) -> None:
+        self._act("enable", name, *(["--no-reload"] if later else []))
 
-    def disable(self, name: str) -> None:
-        self._act("disable", name)
+    def disable(self, name: str, *, later: bool = False) -> None:
+        self._act("disable", name, *(["--no-reload"] if later else []))
+
+    def catch_up(self) -> None:
+        self._ctl("daemon-reload")
 
     def loaded(self, name: str) -> bool:
         state = self.state(name)

@@ -52,21 +52,25 @@ class Current(Resource):
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         init = choose(system)
-        if not init.state(self.unit).enabled:
-            init.enable(self.unit)
+        new = not init.state(self.unit).enabled
+        if new:
+            init.enable(self.unit, later=True)
         before = system.stat(self.path)
         if before is None or before.target != self.release:
             system.link(self.path, self.release)  # renamed over the old one, directory synced
         if not self._recorded(system):
             self._record(system)
-        for unit in self._enabled(system):
-            if unit != self.unit:
-                init.disable(unit)
+        old = [unit for unit in self._enabled(system) if unit != self.unit]
+        for unit in old:
+            init.disable(unit, later=True)
+        if new or old:
+            init.catch_up()
 
     def _enabled(self, system: System) -> List[str]:
         """The units of this app that start at boot."""
         init = choose(system)
         units = [name for name in system.names(UNITS) if release_of(self.app, name)]
+        init.prefetch(units)
         return [unit for unit in units if init.state(unit).enabled]
 
     def _recorded(self, system: System) -> bool:

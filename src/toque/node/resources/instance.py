@@ -16,8 +16,9 @@ from ..system import System
 
 POLL_S = 0.05
 LOOK_S = 0.3  # asking the init system costs more than asking the app, and matters less often
+FIRST_S = 2.0  # the first answer; each that does not come in time doubles what the next one has
 UNITS = frozenset({"units"})
-ANSWER_S = 10.0  # one answer; the visitor of a page this slow has left
+ANSWER_S = 10.0  # any other answer; the visitor of a page this slow has left
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Instance(Resource):
     current: str
     page: str = "/"
     answers: int = 3
-    timeout_s: float = 60.0
+    timeout_s: float = 40.0  # with the steps around it a deploy that fails has said so in a minute
 
     def validate(self) -> None:
         if not self.unit.endswith(".service"):
@@ -60,13 +61,13 @@ class Instance(Resource):
 
     def found(self, system: System) -> Optional[State]:
         system.forget(UNITS)
-        if not choose(system).state(self.unit).running:
+        if not choose(system).state(self.unit).alive:
             return {"answering": False}
-        return {"answering": self._is_socket(system) and self._ask().good}
+        return {"answering": self._is_socket(system) and self._ask(ANSWER_S).good}
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         init = choose(system)
-        serving = self._serves(system) and init.state(self.unit).running
+        serving = self._serves(system) and init.state(self.unit).alive
         try:
             self._start(system, init)
             self._rehearse(system, init)
@@ -94,8 +95,8 @@ class Instance(Resource):
         mine = self.release.rsplit("/", 1)[-1]
         return link is not None and link.target.rsplit("/", 1)[-1] == mine
 
-    def _ask(self) -> Answer:
-        return ask(self.socket, self.host, self.page, timeout_s=ANSWER_S)
+    def _ask(self, timeout_s: float) -> Answer:
+        return ask(self.socket, self.host, self.page, timeout_s=timeout_s)
 
     def _is_socket(self, system: System) -> bool:
         there = system.stat(self.socket)
@@ -105,10 +106,10 @@ class Instance(Resource):
         system.progress(f"starting {self.unit}")
         try:
             # One that runs and does not answer well may run with what an earlier run gave it.
-            if init.state(self.unit).running:
+            if init.state(self.unit).alive:
                 init.restart(self.unit)
             else:
-                init.start(self.unit)
+                init.launch(self.unit)  # the rehearsal is the proof
         except StepFailed as error:
             if error.code != "service-failed":
                 raise
@@ -121,29 +122,47 @@ class Instance(Resource):
             system.note(f"{self.unit} could not be stopped: {error.message}")
 
     def _rehearse(self, system: System, init: InitSystem) -> None:
-        """Wait for good answers in a row; end early when the unit has ended."""
+        """Wait for good answers in a row; end early when the unit has ended.
+
+        An app that cannot be loaded may listen all the same, its server dying and being started
+        again behind the socket: so its init is looked at before each question that can block.
+        """
         until = system.monotonic() + self.timeout_s
-        first_pid = row = 0
+        first: Optional[UnitState] = None
+        row = 0
         looked = -LOOK_S
+        patience = min(FIRST_S, ANSWER_S)
         last = Answer(fault="no socket")
         while system.monotonic() < until:
-            if system.monotonic() - looked >= LOOK_S:
+            there = self._is_socket(system)
+            if (there and not last.good) or system.monotonic() - looked >= LOOK_S:
+                first = self._look(system, init, first)
                 looked = system.monotonic()
-                system.forget(UNITS)
-                state = init.state(self.unit)
-                if _ended(state, first_pid):
-                    raise self._exited(init, state, ())
-                first_pid = first_pid or state.pid
-            if self._is_socket(system):
-                last = self._ask()
+            if there:
+                began = system.monotonic()
+                last = self._ask(patience)
+                if last.good:
+                    patience = ANSWER_S
+                elif system.monotonic() - began >= patience:
+                    patience = min(patience * 2, ANSWER_S)
                 row = row + 1 if last.good else 0
                 if row >= self.answers:
+                    self._look(system, init, first)
                     self._check_socket(system)
                     return
                 if last.good:
                     continue
             system.sleep(POLL_S)
         raise self._silent(init, last)
+
+    def _look(self, system: System, init: InitSystem, first: Optional[UnitState]) -> UnitState:
+        """The unit as it was at the first look.  Raises when it has ended since."""
+        system.forget(UNITS)
+        state = init.state(self.unit)
+        if _ended(state, first or state):
+            raise self._exited(init, state, ())
+        # A server that has only just been started may have no process id to tell yet.
+        return first if first and first.pid else state
 
     def _check_socket(self, system: System) -> None:
         there = system.stat(self.socket)
@@ -196,14 +215,16 @@ class Instance(Resource):
         )
 
 
-def _ended(state: UnitState, first_pid: int) -> bool:
+def _ended(state: UnitState, first: UnitState) -> bool:
     """Whether the unit has ended since it was started, be it that its init starts it again."""
     if state.active in ("failed", "inactive", "deactivating") or state.sub in (
         "auto-restart",
         "backoff",
     ):
         return True
-    return bool(first_pid and state.pid and state.pid != first_pid)
+    if state.restarts:  # counted by systemd since somebody asked for the start
+        return True
+    return bool(first.pid) and state.pid != first.pid
 
 
 def cause(lines: Sequence[str]) -> str:

@@ -63,7 +63,7 @@ class Releases(Resource):
         if system.stat(f"{UNITS}/{unit}") is not None:
             init = choose(system)
             if init.state(unit).enabled:
-                init.disable(unit)
+                init.disable(unit, later=True)  # unload catches up
             system.remove(f"{UNITS}/{unit}")
             init.unload(unit)
         settings = apps_path(self.app)  # ID.env, and what the app server is given beside it

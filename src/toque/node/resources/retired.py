@@ -54,12 +54,8 @@ class Retired(Resource):
         init = choose(system)
         system.forget(frozenset({"units"}))
         units = [name for name in system.names(UNITS) if release_of(self.app, name)]
-        return [
-            unit
-            for unit in units
-            if unit != self.keep_unit
-            and (init.state(unit).running or init.state(unit).active == "activating")
-        ]
+        init.prefetch(units)
+        return [unit for unit in units if unit != self.keep_unit and init.state(unit).alive]
 
     def _drain(self, system: System, unit: str) -> None:
         path = socket_path(self.app, release_of(self.app, unit) or "")

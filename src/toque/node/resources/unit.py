@@ -63,7 +63,7 @@ class Unit(Resource):
         if self.absent:
             if init.state(self.name).exists:
                 init.stop(self.name)
-                init.disable(self.name)
+                init.disable(self.name, later=True)  # unload catches up
             system.remove(self.path)
             init.unload(self.name)
             return

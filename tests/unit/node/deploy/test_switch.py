@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from toque.node import history
 from toque.node.errors import StepFailed
 from toque.node.inits import UnitState
+from toque.node.probe import Answer
 from toque.node.resources import current, instance, releases, retired
 from toque.node.resources.current import Current
 from toque.node.resources.instance import Instance, cause
@@ -63,6 +65,11 @@ class ToyInit:
         if os.geteuid() == 0:
             self._group(unit)
 
+    launch = start
+
+    def prefetch(self, units):
+        pass
+
     def _group(self, unit):
         # New sockets belong to the group of a set-group-id directory.
         directory = Path(self.socket(unit)).parent
@@ -80,13 +87,16 @@ class ToyInit:
         self.stop(unit)
         self.start(unit)
 
-    def enable(self, unit):
+    def enable(self, unit, later=False):
         self.calls.append(("enable", unit))
         self.enabled.add(unit)
 
-    def disable(self, unit):
+    def disable(self, unit, later=False):
         self.calls.append(("disable", unit))
         self.enabled.discard(unit)
+
+    def catch_up(self):
+        self.calls.append(("catch_up",))
 
     def unload(self, unit):
         self.calls.append(("unload", unit))
@@ -142,7 +152,7 @@ def rehearsal(system, init, ids):
             group=ids["group"],
             release=f"/srv/www/shop/releases/{release}",
             current="/srv/www/shop/current",
-            **{"socket": init.socket(unit(release)), "timeout_s": 2.0, **options},
+            **{"socket": init.socket(unit(release)), "timeout_s": 20.0, **options},
         )
         wanted.validate()
         return wanted
@@ -167,6 +177,24 @@ def test_an_instance_that_answers_well_stays_up(system, init, rehearsal):
     wanted.fix(system, ALL)
 
     assert wanted.found(system) == wanted.wanted()
+
+
+def test_an_answer_counts_before_supervisor_calls_its_program_running(
+    system, init, rehearsal, monkeypatch
+):
+    said = init.state
+
+    def starting(name):
+        state = said(name)
+        return replace(state, active="activating", sub="starting") if state.running else state
+
+    monkeypatch.setattr(init, "state", starting)
+    wanted = rehearsal()
+
+    wanted.fix(system, ALL)
+
+    assert wanted.found(system) == wanted.wanted()
+    assert ("stop", unit(NEW)) not in init.calls
 
 
 def test_good_answers_have_to_come_in_a_row(system, init, rehearsal):
@@ -271,10 +299,41 @@ def test_a_release_that_serves_is_never_stopped_for_a_bad_answer(system, init, r
         (UnitState("x", active="activating", sub="backoff"), True),
         (UnitState("x", active="failed", sub="failed"), True),
         (UnitState("x", active="active", sub="running", pid=8), True),  # started a second time
+        (UnitState("x", active="activating", sub="starting", pid=8), True),
+        (UnitState("x", active="active", sub="running", pid=7, restarts=1), True),
     ],
 )
 def test_a_crash_loop_is_an_end(state, ended):
-    assert instance._ended(state, 7) is ended
+    assert instance._ended(state, UnitState("x", active="activating", pid=7)) is ended
+
+
+def test_a_server_that_dies_behind_its_socket_is_no_silence(system, init, rehearsal, monkeypatch):
+    """R34: each question meets another process, which ends before it answers."""
+    init.how[unit(NEW)] = "mute"
+
+    def died(*_, timeout_s):
+        init.restart(unit(NEW))
+        return Answer(fault="the connection was closed without an answer")
+
+    monkeypatch.setattr(instance, "ask", died)
+
+    assert failure(system, rehearsal(timeout_s=30.0)).code == "instance-exited"
+
+
+def test_an_app_that_is_slow_at_first_is_given_more_time(system, init, rehearsal, monkeypatch):
+    given = []
+
+    def slow(*_, timeout_s):
+        given.append(timeout_s)
+        system.sleep(0 if timeout_s > 0.1 else timeout_s)
+        return Answer(200) if timeout_s > 0.1 else Answer(fault="no answer")
+
+    monkeypatch.setattr(instance, "ask", slow)
+    monkeypatch.setattr(instance, "FIRST_S", 0.03)
+
+    rehearsal().fix(system, ALL)
+
+    assert given == [0.03, 0.06, 0.12, 10.0, 10.0]
 
 
 @pytest.mark.parametrize(
@@ -317,7 +376,7 @@ def test_the_switch_moves_the_link_the_boot_and_the_record(system, init, release
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("died_at", ["enable", "link", "record", "disable"])
+@pytest.mark.parametrize("died_at", ["enable", "link", "record", "disable", "catch_up"])
 def test_a_kill_during_the_switch_leaves_a_site_that_boots(
     system, init, released, monkeypatch, died_at
 ):
@@ -329,7 +388,7 @@ def test_a_kill_during_the_switch_leaves_a_site_that_boots(
     class Killed(BaseException):
         pass
 
-    def killed(*_):
+    def killed(*_, **__):
         raise Killed
 
     with monkeypatch.context() as patch:

@@ -2,6 +2,9 @@ import pytest
 
 from init_fakes import CONF, PATH, TEXT, Supervisord, Systemctl, converge, verbs
 from toque.node.errors import NotReady, StepFailed
+from toque.node.inits import choose
+from toque.node.inits.daemon import Refused
+from toque.node.inits.supervisor import socket_path
 from toque.node.memory import MemorySystem
 from toque.node.model import Action, Facts
 from toque.node.resource import Invalid
@@ -127,11 +130,10 @@ def test_an_inactive_umbrella_over_a_running_cluster_is_stopped():
 
 
 def test_a_service_that_is_started_again_and_again_is_stopped():
-    system, fake = supervised({"thena"})
+    system, _ = supervised({"thena"})
     with pytest.raises(StepFailed):
         Service("thena", running=True).fix(system, frozenset({"running"}))
     assert Service("thena", running=False).found(system)["running"] == "starting"
-    fake.stop = lambda name: fake.states.update({name: "STOPPED"}) or f"{name}: stopped"
     assert converge(Service("thena", running=False), system) == {"running"}
 
 
@@ -156,9 +158,9 @@ def test_a_new_text_waits_for_the_restart_under_supervisor():
 def test_enabling_does_not_touch_what_runs_under_supervisor():
     system, fake = supervised()
     converge(Service("thena", running=True), system)
-    before = verbs(system, "supervisorctl")
+    before = list(fake.asked)
     converge(Service("thena", enabled=True), system)
-    assert verbs(system, "supervisorctl") == before
+    assert fake.asked == before
     assert "autostart=true" in fake.texts()["thena"]
 
 
@@ -187,7 +189,7 @@ def test_an_unknown_forking_service_is_refused_under_supervisor():
 def test_a_program_of_somebody_else_is_left_alone():
     system, fake = supervised()
     system.put(f"{CONF}/ssh.conf", b"[program:ssh]\ncommand=/usr/sbin/sshd -D\n")
-    fake.update("ssh")
+    fake.add("ssh")
     fake.start("ssh")
     assert converge(Service("ssh", running=True, enabled=True), system) == frozenset()
     with pytest.raises(StepFailed) as caught:
@@ -197,7 +199,66 @@ def test_a_program_of_somebody_else_is_left_alone():
 
 def test_a_supervisord_that_does_not_answer_is_said():
     system, fake = supervised()
-    fake.status = lambda: "unix:///var/run/supervisor.sock no such file"
+    fake.silent = "/var/run/supervisor.sock: No such file or directory"
     with pytest.raises(StepFailed) as caught:
         Service("thena", running=True).fix(system, frozenset({"running"}))
-    assert caught.value.code in ("init-unreachable", "service-failed")
+    assert caught.value.code == "init-unreachable"
+    assert caught.value.found == fake.silent
+
+
+@pytest.mark.parametrize("kind", ["systemd", "supervisor"])
+def test_what_is_enabled_later_is_told_after_catching_up(kind):
+    system = booted({"thena.service": LOADED}) if kind == "systemd" else supervised()[0]
+    init = choose(system)
+    init.enable("thena.service", later=True)
+    init.catch_up()
+    assert init.state("thena.service").enabled
+    init.disable("thena.service", later=True)
+    init.catch_up()
+    assert not init.state("thena.service").enabled
+    assert verbs(system, "systemctl").count("daemon-reload") == (2 if kind == "systemd" else 0)
+
+
+def test_a_launch_does_not_wait_for_a_program_that_starts():
+    system, fake = supervised()
+    fake._run = lambda name: fake.states.update({name: "STARTING"})
+    choose(system).launch("thena.service")
+    assert choose(system).state("thena.service").activity == "starting"
+    assert system.clock == 0.0
+
+
+@pytest.mark.parametrize("state", ["BACKOFF", "STOPPING"])
+def test_a_launch_takes_no_other_start_for_its_own(state):
+    system, fake = supervised()
+    converge(Service("thena", running=True), system)
+    fake.states["thena"] = state
+    fake.stopping = 2
+    choose(system).launch("thena.service")
+    assert choose(system).state("thena.service").running
+    assert fake.asked[-1] == "start thena"
+
+
+def test_one_that_ends_as_it_is_stopped_is_not_started_again_by_supervisord():
+    """EXITED is what supervisord says between an end and the next start by itself."""
+    system, fake = supervised()
+    converge(Service("thena", running=True), system)
+    fake.states["thena"] = "EXITED"
+    refuse = fake.stop
+
+    def stop(name):
+        if fake.states[name] == "EXITED":
+            fake.states[name] = "RUNNING"
+            raise Refused("NOT_RUNNING", name)
+        refuse(name)
+
+    fake.stop = stop
+    choose(system).stop("thena.service")
+    assert fake.states["thena"] == "STOPPED"
+
+
+def test_supervisord_is_asked_where_its_configuration_says():
+    system = MemorySystem()
+    assert socket_path(system) == "/var/run/supervisor.sock"
+    text = "[supervisorctl]\nserverurl=unix:///run/other.sock ; comment\n"
+    system.put("/etc/supervisor/supervisord.conf", text.encode())
+    assert socket_path(system) == "/run/other.sock"

@@ -1,0 +1,46 @@
+"""A project with its surroundings, as the use cases see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..fleet.app import App
+from ..fleet.environment import Environment, environment_of
+from ..fleet.project import Project
+from ..fleet.secrets import SecretStore
+
+
+class Repository(Protocol):
+    """The controller's view of an app's repository; ``prefix`` is the folder of it we are in."""
+
+    @property
+    def prefix(self) -> str: ...
+
+    def resolve(self, ref: str) -> str: ...
+
+    def read(self, commit: str, path: str) -> bytes | None: ...
+
+    def names(self, commit: str, path: str) -> list[str]: ...
+
+    def subject(self, commit: str) -> str: ...
+
+    def bundle(self, commit: str, target: Path, known: Sequence[str] = ()) -> None: ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """A project with its surroundings; ``state`` is its private directory."""
+
+    project: Project
+    store: SecretStore
+    state: Path
+    open_repository: Callable[[str, str], Repository]
+    uv: Callable[[], Path]
+    by: str
+
+    def environment(self, app: App) -> Environment:
+        """All variables of ``app``, secrets made on first use.  Raises ``AskedWrongly``."""
+        return environment_of(app, self.store, directory=self.project.directory)

@@ -1,0 +1,141 @@
+"""Which release a rollback goes back to, and what is missing before a deploy begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from toque.errors import Failed
+from toque.fleet.app import App
+from toque.usecases.deploy import _chosen
+from toque.usecases.lifecycle import delivery_of
+
+APP = App("thena", "/repo", "web")
+
+
+def kept(name: str, at: str = "", *, current: bool = False, commit: str = "") -> dict[str, Any]:
+    return {"id": name, "commit": commit or name * 8, "deployed_at": at, "current": current}
+
+
+A, B, C = kept("aaaaa", "2026-01-01"), kept("bbbbb", "2026-01-02"), kept("ccccc", "2026-01-03")
+NOW_C = {**C, "current": True}
+NEVER = kept("ddddd")
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        ([NOW_C, B, A], "bbbbb"),
+        ([A, B, NOW_C], "bbbbb"),  # in whatever order they are told
+        ([NOW_C, NEVER, A], "aaaaa"),  # one that never served is nothing to go back to
+        ([{**A, "deployed_at": "2026-01-04", "current": True}, B, C], "ccccc"),  # after a rollback
+        ([B, A], "bbbbb"),  # the current one is gone
+    ],
+)
+def test_rollback_goes_to_what_served_before(
+    there: Sequence[Mapping[str, Any]], chosen: str
+) -> None:
+    assert _chosen(there, APP, "")["id"] == chosen
+
+
+@pytest.mark.parametrize(
+    "there", [[], [NOW_C], [NOW_C, NEVER], [{**NEVER, "current": True}, NEVER]]
+)
+def test_nothing_to_go_back_to(there: Sequence[Mapping[str, Any]]) -> None:
+    with pytest.raises(Failed) as caught:
+        _chosen(there, APP, "")
+
+    assert caught.value.code == "nothing-to-roll-back"
+    assert caught.value.trouble.hint == "toque releases thena"
+
+
+def test_current_release_without_a_record_does_not_hide_the_others() -> None:
+    """Its line in the record was lost; the ones that did serve are still there."""
+    there = [{**NEVER, "current": True}, B, A]
+
+    assert _chosen(there, APP, "")["id"] == "bbbbb"
+
+
+@pytest.mark.parametrize("to", ["bbbbb", "bb", "b" * 40, "bbbbbbbb"])
+def test_release_is_named_by_the_beginning_of_its_id_or_commit(to: str) -> None:
+    there = [NOW_C, {**B, "commit": "b" * 40}, A]
+
+    assert _chosen(there, APP, to)["id"] == "bbbbb"
+
+
+@pytest.mark.parametrize(
+    ("to", "word"),
+    [("e", "no kept release e"), ("aa", "several releases aa"), ("-x", "no kept release -x")],
+)
+def test_release_that_is_not_one(to: str, word: str) -> None:
+    there = [NOW_C, A, kept("aa777", "2026-01-02")]
+
+    with pytest.raises(Failed) as caught:
+        _chosen(there, APP, to)
+
+    assert caught.value.code == "release-unknown"
+    assert word in caught.value.trouble.message
+    assert "aa777" in caught.value.trouble.expected
+
+
+class Repository:
+    """Files of one commit by path; ``prefix`` is the folder of a work tree that was named."""
+
+    prefix = ""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.files = files
+
+    def resolve(self, ref: str) -> str:
+        return "4" * 40
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        return self.files.get(path)
+
+    def names(self, commit: str, path: str) -> list[str]:
+        top = "" if path in ("", ".") else f"{path}/"
+        return sorted({f[len(top) :].split("/")[0] for f in self.files if f.startswith(top)})
+
+    def subject(self, commit: str) -> str:
+        return "a subject"
+
+    def bundle(self, commit: str, target: Path, known: Sequence[str] = ()) -> None:
+        target.write_bytes(b"bundle")
+
+
+def deliver(files: Mapping[str, bytes], tmp_path: Path, **app: str) -> Any:
+    site: Any = SimpleNamespace(
+        project=SimpleNamespace(repository=lambda app: "/repo"),
+        open_repository=lambda where, name: Repository(files),
+    )
+    return delivery_of(site, replace(APP, **app), "main", tmp_path)  # type: ignore[arg-type]
+
+
+def test_app_without_a_lock_is_told_before_a_node_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(Failed) as caught:
+        deliver({"wsgi.py": b"", "setup.py": b""}, tmp_path)
+
+    assert caught.value.code == "lock-missing"
+    assert caught.value.trouble.found == "in that folder: setup.py, wsgi.py"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_app_whose_folder_is_not_in_the_commit(tmp_path: Path) -> None:
+    with pytest.raises(Failed) as caught:
+        deliver({"web/wsgi.py": b""}, tmp_path, root="site")
+
+    assert caught.value.code == "app-root-missing"
+    assert caught.value.trouble.found == "at the top: web"
+
+
+def test_lock_is_looked_for_in_the_folder_of_the_app(tmp_path: Path) -> None:
+    found = deliver({"web/requirements.txt": b"flask"}, tmp_path, root="web")
+
+    assert found.source.lock == b"flask"
+    assert found.release.commit == "4" * 40
+    assert [blob.size for blob, _ in found.files.values()] == [6]

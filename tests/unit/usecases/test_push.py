@@ -1,0 +1,158 @@
+"""What a push is answered with, and which of two pushes wins."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from toque.errors import Failed, ToqueError
+from toque.usecases import push
+from toque.usecases.push import NOTHING, Pushed, answer, parse_pushed, receive
+
+OLD, NEW, NEWER = "1" * 40, "2" * 40, "3" * 40
+MAIN = "refs/heads/main"
+
+
+class Deploys:
+    """A repository whose branch is at ``tip``, and a deploy that can be made to wait or fail."""
+
+    def __init__(self, folder: Path, tip: str = NEW) -> None:
+        self.folder = folder
+        self.tip = tip
+        self.done: list[str] = []
+        self.said: list[str] = []
+        self.fail: ToqueError | None = None
+        self.begun = threading.Event()
+        self.go = threading.Event()
+        self.go.set()
+
+    def deploy(self, commit: str) -> None:
+        self.begun.set()
+        assert self.go.wait(10)
+        if self.fail is not None:
+            raise self.fail
+        self.done.append(commit)
+
+    def receive(self, *lines: Pushed) -> ToqueError | None:
+        return receive(
+            lines,
+            repository=self.folder,
+            branch="main",
+            app="thena",
+            tip=lambda branch: self.tip,
+            deploy=self.deploy,
+            say=self.said.append,
+        )
+
+
+@pytest.fixture
+def deploys(tmp_path: Path) -> Deploys:
+    return Deploys(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pushed", "sentence"),
+    [
+        (Pushed(OLD, NEW, MAIN), ""),
+        (Pushed(NOTHING, NEW, MAIN), ""),
+        (Pushed(OLD, NOTHING, MAIN), "main was deleted; thena goes on serving its last release"),
+        (
+            Pushed(OLD, NEW, "refs/heads/try"),
+            "refs/heads/try is not deployed; thena deploys only main",
+        ),
+        (
+            Pushed(OLD, NEW, "refs/heads/x/main"),
+            "refs/heads/x/main is not deployed; thena deploys only main",
+        ),
+        (
+            Pushed(OLD, NEW, "refs/tags/main"),
+            "refs/tags/main is a tag; thena deploys only main",
+        ),
+        (
+            Pushed(OLD, NOTHING, "refs/tags/v1"),
+            "refs/tags/v1 is a tag; thena deploys only main",
+        ),
+        (Pushed(OLD, NOTHING, "refs/heads/try"), "refs/heads/try was deleted; nothing to deploy"),
+    ],
+)
+def test_every_ref_has_its_answer(pushed: Pushed, sentence: str) -> None:
+    assert answer(pushed, "main", "thena") == sentence
+
+
+def test_lines_of_git_are_read_and_others_passed_over() -> None:
+    text = f"{OLD} {NEW} {MAIN}\nnonsense\n\n{OLD} {NEW} refs/heads/a b\n"
+
+    assert parse_pushed(text) == [Pushed(OLD, NEW, MAIN), Pushed(OLD, NEW, "refs/heads/a b")]
+
+
+def test_pushed_commit_is_deployed_and_recorded(deploys: Deploys) -> None:
+    failure = deploys.receive(Pushed(OLD, NEW, MAIN))
+
+    assert (failure, deploys.done, deploys.said) == (None, [NEW], [])
+    assert push.last_record(deploys.folder) == {"commit": NEW, "exit": 0, "code": ""}
+
+
+def test_failure_is_returned_and_recorded(deploys: Deploys) -> None:
+    deploys.fail = Failed("instance-exited", "it ended")
+
+    failure = deploys.receive(Pushed(OLD, NEW, MAIN))
+
+    assert failure is deploys.fail
+    assert push.last_record(deploys.folder) == {
+        "commit": NEW,
+        "exit": 5,
+        "code": "instance-exited",
+    }
+
+
+def test_others_of_one_push_are_answered_and_the_branch_deployed(deploys: Deploys) -> None:
+    deploys.receive(
+        Pushed(OLD, NEW, "refs/heads/try"),
+        Pushed(OLD, NEW, MAIN),
+        Pushed(NOTHING, NEW, "refs/tags/v1"),
+    )
+
+    assert deploys.done == [NEW]
+    assert len(deploys.said) == 2
+    assert len((deploys.folder / "toque-deploys.jsonl").read_text().splitlines()) == 1
+
+
+def test_two_pushes_at_once_end_on_the_newer(deploys: Deploys) -> None:
+    """The first is still at it when the second arrives: one after another, the newer last."""
+    deploys.go.clear()
+    first = threading.Thread(target=deploys.receive, args=(Pushed(OLD, NEW, MAIN),))
+    first.start()
+    assert deploys.begun.wait(10)
+    deploys.tip = NEWER
+    second = threading.Thread(target=deploys.receive, args=(Pushed(NEW, NEWER, MAIN),))
+    second.start()
+    assert deploys.done == []
+    deploys.go.set()
+    first.join(10)
+    second.join(10)
+
+    assert deploys.done == [NEW, NEWER]
+    assert push.last_record(deploys.folder)["commit"] == NEWER
+
+
+def test_hook_that_comes_late_leaves_its_commit_to_the_newer(deploys: Deploys) -> None:
+    deploys.tip = NEWER
+
+    deploys.receive(Pushed(NEW, NEWER, MAIN))
+    deploys.receive(Pushed(OLD, NEW, MAIN))
+
+    assert deploys.done == [NEWER]
+    assert deploys.said == [f"{NEW[:12]} was replaced by {NEWER[:12]}, which is deployed instead"]
+
+
+def test_hook_is_installed_twice_as_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        push.install(tmp_path, Path("/p"), "thena", "/usr/bin/python3")
+
+    hook = tmp_path / "hooks" / "post-receive"
+    assert hook.stat().st_mode & 0o777 == 0o755
+    assert sorted(path.name for path in hook.parent.iterdir()) == ["post-receive", "toque-python"]
+    assert json.loads((tmp_path / "toque.json").read_text()) == {"project": "/p", "app": "thena"}
