@@ -6,9 +6,10 @@ is stopped again, so that no broken instance lingers beside the one that serves.
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, List, Optional, Sequence, Tuple
+from typing import ClassVar, FrozenSet, Optional, Sequence, Tuple
 
 from ..errors import StepFailed
+from ..evidence import cause, telling
 from ..inits import InitSystem, UnitState, choose
 from ..probe import Answer, ask
 from ..resource import Invalid, Resource, State
@@ -178,7 +179,7 @@ class Instance(Resource):
         )
 
     def _exited(self, init: InitSystem, state: UnitState, log: Sequence[str]) -> StepFailed:
-        lines = init.log(self.unit, 60) or list(log)
+        lines = told(init.log(self.unit, 120)) or list(log)
         how = f"{state.active} ({state.sub})"
         if state.exit_status:
             how += f", exit status {state.exit_status}"
@@ -188,11 +189,11 @@ class Instance(Resource):
             expected=f"{self.answers} good answers on {self.socket}",
             found=cause(lines) or how,
             hint=f"journalctl -u {self.unit} -n 50" if init.name == "systemd" else "",
-            log=lines[-20:],
+            log=telling(lines),
         )
 
     def _silent(self, init: InitSystem, last: Answer) -> StepFailed:
-        lines = init.log(self.unit, 60)
+        lines = told(init.log(self.unit, 120))
         expected = f"{self.answers} answers in a row with 2xx or 3xx within {self.timeout_s:g} s"
         asked = f"GET {self.page} with Host: {self.host}"
         if last.status:
@@ -203,7 +204,7 @@ class Instance(Resource):
                 expected=expected,
                 found=f"{last.said}; {why}" if why else last.said,
                 hint=_advice(last.status),
-                log=lines[-20:],
+                log=telling(lines),
             )
         return StepFailed(
             "instance-not-answering",
@@ -211,7 +212,7 @@ class Instance(Resource):
             expected=expected,
             found=last.said,
             hint="look at what the app does at start, and which socket its server listens on",
-            log=lines[-20:],
+            log=telling(lines),
         )
 
 
@@ -225,23 +226,6 @@ def _ended(state: UnitState, first: UnitState) -> bool:
     if state.restarts:  # counted by systemd since somebody asked for the start
         return True
     return bool(first.pid) and state.pid != first.pid
-
-
-def cause(lines: Sequence[str]) -> str:
-    """The last exception of a log in one line, or empty.  Pure.
-
-    That is the first line without indentation after the last traceback; chained ones end with the
-    exception that was not caught.
-    """
-    found: List[str] = []
-    inside = False
-    for line in lines:
-        if line.rstrip().endswith("Traceback (most recent call last):"):
-            inside = True
-        elif inside and re.match(r"(\[[^\]]*\] )*[A-Za-z_][\w.]*(:|$)", line):
-            found.append(line.strip())
-            inside = False
-    return found[-1] if found else ""
 
 
 def _advice(status: int) -> str:

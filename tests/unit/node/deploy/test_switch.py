@@ -14,11 +14,12 @@ import pytest
 
 from toque.node import history
 from toque.node.errors import StepFailed
+from toque.node.evidence import cause
 from toque.node.inits import UnitState
 from toque.node.probe import Answer
 from toque.node.resources import current, instance, releases, retired
 from toque.node.resources.current import Current
-from toque.node.resources.instance import Instance, cause
+from toque.node.resources.instance import Instance
 from toque.node.resources.releases import Releases, list_releases, surplus_releases
 from toque.node.resources.retired import Retired
 from toque.node.sockets import Traffic, look, traffic

@@ -1,0 +1,40 @@
+"""What a failing program's log tells: its cause in one line, and the lines around it.  Pure."""
+
+import re
+from typing import List, Optional, Sequence
+
+# A worker that is stopped because another one failed ends with one of these: not the cause.
+INTERRUPTIONS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")
+SHOWN = 20  # lines
+AFTER = 3  # of them after the cause
+
+
+def cause(lines: Sequence[str]) -> str:
+    """The last exception of a log in one line, or empty."""
+    at = _cause_at(lines)
+    return lines[at].strip() if at is not None else ""
+
+
+def telling(lines: Sequence[str]) -> List[str]:
+    """The lines to show: those that end with the cause and what came just after it, or the last."""
+    at = _cause_at(lines)
+    end = len(lines) if at is None else min(len(lines), at + 1 + AFTER)
+    return list(lines[max(0, end - SHOWN) : end])
+
+
+def _cause_at(lines: Sequence[str]) -> Optional[int]:
+    """Where the last exception is named: the first line without indentation after a traceback.
+
+    Chained tracebacks end with the exception that was not caught.  An interruption counts only
+    when there is nothing else.
+    """
+    found: List[int] = []
+    inside = False
+    for number, line in enumerate(lines):
+        if line.rstrip().endswith("Traceback (most recent call last):"):
+            inside = True
+        elif inside and re.match(r"(\[[^\]]*\] )*[A-Za-z_][\w.]*(:|$)", line):
+            found.append(number)
+            inside = False
+    causes = [n for n in found if not lines[n].strip().startswith(INTERRUPTIONS)] or found
+    return causes[-1] if causes else None
