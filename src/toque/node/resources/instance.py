@@ -175,11 +175,11 @@ class Instance(Resource):
             expected=f"mode 660, group {self.group}: nginx may connect, others may not",
             found=f"mode {there.mode:o}, group {there.group}",
             hint="set the mode in the app server's settings (uWSGI: chmod-socket = 660; "
-            "gunicorn: --umask 007)",
+            "gunicorn: --umask 117)",
         )
 
     def _exited(self, init: InitSystem, state: UnitState, log: Sequence[str]) -> StepFailed:
-        lines = told(init.log(self.unit, 120)) or list(log)
+        lines = init.log(self.unit, 120) or list(log)
         how = f"{state.active} ({state.sub})"
         if state.exit_status:
             how += f", exit status {state.exit_status}"
@@ -193,7 +193,7 @@ class Instance(Resource):
         )
 
     def _silent(self, init: InitSystem, last: Answer) -> StepFailed:
-        lines = told(init.log(self.unit, 120))
+        lines = init.log(self.unit, 120)
         expected = f"{self.answers} answers in a row with 2xx or 3xx within {self.timeout_s:g} s"
         asked = f"GET {self.page} with Host: {self.host}"
         if last.status:
