@@ -5,21 +5,48 @@ from typing import List, Optional, Sequence
 
 # A worker that is stopped because another one failed ends with one of these: not the cause.
 INTERRUPTIONS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")
+# gunicorn's master ends with this, at length, when a worker did not start: it hides why.
+MASTERS_END = "gunicorn.errors.HaltServer"
+TRACEBACK = "Traceback (most recent call last):"
+CHAINED = "During handling of the above exception, another exception occurred:"
 SHOWN = 20  # lines
 AFTER = 3  # of them after the cause
 
 
 def cause(lines: Sequence[str]) -> str:
     """The last exception of a log in one line, or empty."""
+    lines = own_words(lines)
     at = _cause_at(lines)
     return lines[at].strip() if at is not None else ""
 
 
 def telling(lines: Sequence[str]) -> List[str]:
     """The lines to show: those that end with the cause and what came just after it, or the last."""
+    lines = own_words(lines)
     at = _cause_at(lines)
     end = len(lines) if at is None else min(len(lines), at + 1 + AFTER)
     return list(lines[max(0, end - SHOWN) : end])
+
+
+def own_words(lines: Sequence[str]) -> List[str]:
+    """The log without the tracebacks of a master that ends because its workers did."""
+    kept: List[str] = []
+    block: List[str] = []
+    for line in lines:
+        if line.rstrip().endswith(TRACEBACK):
+            kept += block
+            block = [line]
+        elif not block:
+            kept.append(line)
+        else:
+            block.append(line)
+            if line and not line[0].isspace():
+                kept += [] if line.startswith(MASTERS_END) else block
+                block = []
+    kept += block
+    while kept and kept[-1].strip() in ("", CHAINED):
+        kept.pop()
+    return kept
 
 
 def _cause_at(lines: Sequence[str]) -> Optional[int]:
@@ -31,7 +58,7 @@ def _cause_at(lines: Sequence[str]) -> Optional[int]:
     found: List[int] = []
     inside = False
     for number, line in enumerate(lines):
-        if line.rstrip().endswith("Traceback (most recent call last):"):
+        if line.rstrip().endswith(TRACEBACK):
             inside = True
         elif inside and re.match(r"(\[[^\]]*\] )*[A-Za-z_][\w.]*(:|$)", line):
             found.append(number)
