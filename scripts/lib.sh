@@ -65,3 +65,48 @@ ensure_ready() {
     if [ -z "$(missing_packages)" ] && environment_ready; then return 0; fi
     scripts/setup
 }
+
+apt_install() {
+    say "installing system packages: $*"
+    export DEBIAN_FRONTEND=noninteractive
+    local wait=(-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+    exec 9>&-  # services that apt starts must not inherit our lock
+    dpkg --configure -a >&2  # an earlier run may have been killed in the middle; else does nothing
+    # The lists may be good enough; fetch new ones only when not, so that this works offline.
+    apt-get "${wait[@]}" install -y -q --no-install-recommends "$@" >&2 ||
+        { apt-get "${wait[@]}" update -q >&2 &&
+            apt-get "${wait[@]}" install -y -q --no-install-recommends "$@" >&2; }
+}
+
+# Servers that tests start by themselves, on their own ports and files.
+TEST_SERVERS="sshd:openssh-server supervisord:supervisor nginx:nginx-light"
+
+# As root, installs them with apt-get, and sees to it that Debian starts none of them, now or at
+# boot.  Without them the tests that need them are skipped, saying so.
+ensure_test_servers() {
+    local pair missing="" policy=/usr/sbin/policy-rc.d
+    local PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+    for pair in $TEST_SERVERS; do
+        command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+    done
+    if [ -z "$missing" ]; then return 0; fi
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        say "some tests will be skipped; this installs what they need:"
+        printf '    sudo apt-get install --no-install-recommends -y%s\n' "$missing" >&2
+        return 0
+    fi
+    say "installing for tests, not started:$missing"
+    local ours=""
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && ours=yes
+    fi
+    # shellcheck disable=SC2086  # package names, split on purpose
+    (apt_install $missing) || say "apt-get could not install:$missing"
+    if [ -n "$ours" ]; then rm -f "$policy"; fi
+    if [ -d /run/systemd/system ]; then
+        for pair in $missing; do
+            systemctl disable "$(printf '%s' "$pair" | sed 's/openssh-server/ssh/; s/nginx-light/nginx/')" \
+                >/dev/null 2>&1 || true
+        done
+    fi
+}

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 MACHINE = TESTS / "machine"
 
 # Two busy cores make a deadline per example a coin toss; pytest-timeout bounds the whole test.
-settings.register_profile("toque", deadline=None)
+settings.register_profile("toque", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("toque")
 
 

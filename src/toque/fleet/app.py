@@ -29,7 +29,8 @@ class Database:
 @dataclass(frozen=True)
 class App:
     """``root`` is the folder inside the repository that holds the app; ``health`` the path the
-    rehearsal asks for ``answers`` good answers in a row; ``keep`` how many releases stay;
+    rehearsal asks for ``answers`` good answers in a row, all of them ``starts_within`` seconds
+    after the start; ``keep`` how many releases stay;
     ``secrets`` maps variables to ``generate``, ``file:PATH`` or ``env:NAME``."""
 
     name: str
@@ -45,6 +46,7 @@ class App:
     domains: tuple[str, ...] = ()
     health: str = "/"
     answers: int = 3
+    starts_within: int = 40
     migrate: tuple[str, ...] = ()
     keep: int = 5
     requires: tuple[str, ...] = ()

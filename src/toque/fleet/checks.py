@@ -50,6 +50,7 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
         names.python(app.python, at / "python")
     names.within(app.processes, 1, 512, at / "processes")
     names.within(app.answers, 1, 100, at / "answers")
+    names.within(app.starts_within, 1, 600, at / "starts_within")
     names.within(app.keep, 1, 100, at / "keep")
     for domain in app.domains:
         names.domain(domain, at / "domains")

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -194,8 +195,15 @@ def _write_files(overlay: Path, wanted: Recipe) -> None:
 def _clear(staging: Path) -> None:
     """Remove what a killed build left, its processes first; we hold the lock, so it is nobody's."""
     clear_out(staging)
-    if staging.exists():
-        shutil.rmtree(staging)
+    # mmdebstrap itself works from outside the tree and dies with the process that started it, a
+    # moment later: what it still wrote while we removed is removed by the next try.
+    for _ in range(20):
+        shutil.rmtree(staging, ignore_errors=True)
+        if not staging.exists():
+            return
+        time.sleep(0.25)
+        clear_out(staging)
+    shutil.rmtree(staging)
 
 
 def _quoted(path: Path) -> str:

@@ -9,6 +9,7 @@ INTERRUPTIONS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")
 MASTERS_END = "gunicorn.errors.HaltServer"
 TRACEBACK = "Traceback (most recent call last):"
 CHAINED = "During handling of the above exception, another exception occurred:"
+MANY_RESPAWNS = 4  # more than two workers that each fell over once
 SHOWN = 20  # lines
 AFTER = 3  # of them after the cause
 
@@ -26,6 +27,14 @@ def telling(lines: Sequence[str]) -> List[str]:
     at = _cause_at(lines)
     end = len(lines) if at is None else min(len(lines), at + 1 + AFTER)
     return list(lines[max(0, end - SHOWN) : end])
+
+
+def loops(lines: Sequence[str]) -> bool:
+    """Whether a server keeps starting workers anew: it runs and listens, and will never answer.
+
+    uWSGI does that with workers that end by themselves while they load the app.  gunicorn ends.
+    """
+    return sum("Respawned uWSGI worker" in line for line in lines) >= MANY_RESPAWNS
 
 
 def own_words(lines: Sequence[str]) -> List[str]:

@@ -257,7 +257,7 @@ class _Seen:
 def _attached(transport: Transport, run: str, seen: _Seen, lost: Unreachable, stop: Stop) -> Report:
     """The rest of a run whose connection broke, by new ones.
 
-    Raises ``Unreachable``: ``lost`` itself when the node never knew the run.
+    Raises ``Unreachable``: ``connection-lost`` when the node never knew the run, else ``run-lost``.
     """
     never: Failed | None = None
     for wait_s in REATTACH_WAITS_S:
@@ -274,7 +274,13 @@ def _attached(transport: Transport, run: str, seen: _Seen, lost: Unreachable, st
                 raise
             never = never or error  # the order may still be on its way into the node's hands
     if never is not None:
-        raise lost
+        raise Unreachable(
+            "connection-lost",
+            f"the connection to {transport.name} broke before the node took the order",
+            expected="a connection until the run's report",
+            found="the node does not know the run; nothing was changed",
+            hint="run the same command again",
+        ) from lost
     raise Unreachable(
         "run-lost",
         f"the connection to {transport.name} was lost while run {run} went on there",

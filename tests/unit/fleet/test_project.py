@@ -242,6 +242,7 @@ def test_unusual_branches_are_accepted(value):
         ('lock = "requirements.txt"', 'lock = "/etc/passwd"'),
         ('entry = "wsgi:app"', 'entry = "wsgi"'),
         ("answers = 3", "answers = 0"),
+        ("answers = 3", "starts_within = 0"),
         ("processes = 2", "processes = -1"),
         ("FLASK_ENV =", '"FLASK-ENV" ='),
         ('FLASK_ENV = "production"', 'FLASK_ENV = "a\\u0000b"'),

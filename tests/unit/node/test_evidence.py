@@ -1,6 +1,6 @@
 """What is shown of a failing program's log."""
 
-from toque.node.evidence import cause, telling
+from toque.node.evidence import cause, loops, telling
 
 TRACE = [
     "Traceback (most recent call last):",
@@ -44,3 +44,10 @@ def test_a_little_after_the_cause_is_shown_too() -> None:
     shown = telling([*TRACE, "one", "two", "three", "four"])
 
     assert shown == [*TRACE, "one", "two", "three"]
+
+
+def test_workers_that_are_started_again_and_again_are_a_loop() -> None:
+    again = "Respawned uWSGI worker 1 (new pid: 4711)"
+
+    assert not loops(["spawned uWSGI worker 1 (pid: 4)", again, again])
+    assert loops([again, "the shop is shut", again, again, again])

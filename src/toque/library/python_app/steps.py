@@ -125,6 +125,7 @@ def switch(r: Recipe, here: Layout) -> None:
             current=here.current,
             page=app.health,
             answers=app.answers,
+            timeout_s=float(app.starts_within),
         )
     )
     r.add(Current(here.current, release=f"releases/{here.id}", unit=here.unit, app=app.name))

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Sequence, Tuple
 
 from ..errors import StepFailed
-from ..evidence import cause, telling
+from ..evidence import cause, loops, telling
 from ..inits import InitSystem, UnitState, choose
 from ..probe import Answer, ask
 from ..resource import Invalid, Resource, State
 from ..system import System
 
 POLL_S = 0.05
+READ_S = 2.0  # a log is read less often still
 LOOK_S = 0.3  # asking the init system costs more than asking the app, and matters less often
 FIRST_S = 2.0  # the first answer; each that does not come in time doubles what the next one has
 UNITS = frozenset({"units"})
@@ -132,6 +133,7 @@ class Instance(Resource):
         first: Optional[UnitState] = None
         row = 0
         looked = -LOOK_S
+        read = system.monotonic()
         patience = min(FIRST_S, ANSWER_S)
         last = Answer(fault="no socket")
         while system.monotonic() < until:
@@ -139,6 +141,9 @@ class Instance(Resource):
             if (there and not last.good) or system.monotonic() - looked >= LOOK_S:
                 first = self._look(system, init, first)
                 looked = system.monotonic()
+            if not last.good and looked - read >= READ_S:
+                read = looked
+                self._read(init)
             if there:
                 began = system.monotonic()
                 last = self._ask(patience)
@@ -164,6 +169,13 @@ class Instance(Resource):
             raise self._exited(init, state, ())
         # A server that has only just been started may have no process id to tell yet.
         return first if first and first.pid else state
+
+    def _read(self, init: InitSystem) -> None:
+        """Raises when the log says that the server keeps replacing workers that die."""
+        if loops(init.log(self.unit, 120)):
+            raise self._exited(
+                init, UnitState(self.unit, active="running", sub="its workers end"), ()
+            )
 
     def _check_socket(self, system: System) -> None:
         there = system.stat(self.socket)
