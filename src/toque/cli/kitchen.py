@@ -82,9 +82,9 @@ def verify_suite(name: str, as_json: bool) -> None:
     """Run SUITE's checks against its machine.  A suite without a check fails."""
     cook, chosen = bootstrap.open_kitchen(), _suite(name)
     result = _verify(cook, chosen, quiet=as_json)
+    verify.require(result)
     if as_json:
         asked.tell({"machine": chosen.machine, **result.as_json()})
-    verify.require(result)
 
 
 @kitchen.command()
