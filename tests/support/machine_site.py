@@ -31,21 +31,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 STATE = Path("/var/lib/toque-kitchen-tests")
 SLOTS = 8
 
-# uwsgi is the story's: the example's own cookbook.  gunicorn is what a project without a cookbook
-# of its own has: the library's.
-COOKBOOKS = {
-    "uwsgi": ('setup = ["thena_infra"]', 'deploy = ["thena_infra"]'),
-    "gunicorn": ('setup = ["postgresql", "python_app", "nginx"]', 'deploy = ["python_app"]'),
-}
-
 PROJECT = """\
 [stack]
 name = "tests"
 cookbooks = ["thena-infra"]
 
 [layers.web]
-{setup}
-{deploy}
+setup = {setup}
+deploy = {deploy}
 
 [nodes.web1]
 address = "kitchen:{machine}"
@@ -210,9 +203,8 @@ class Site:
         machine = api.create(kitchen, name, driver=driver)
         space = workspace.make(directory, EXAMPLES, name, server)
         site = cls(kitchen, machine, space, environ, server)
-        setup, deploy = COOKBOOKS[server]
         site.project.write_text(
-            PROJECT.format(setup=setup, deploy=deploy, machine=name, server=server)
+            PROJECT.format(machine=name, server=server, **workspace.recipes(server))
         )
         # The branch is there before the hook, so that nothing is deployed yet.
         subprocess.run(

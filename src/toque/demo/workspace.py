@@ -99,11 +99,15 @@ def make(directory: Path, examples: Path, machine: str, server: str) -> Workspac
     shutil.copytree(examples / "thena-infra", directory / "thena-infra", ignore=ignored)
     space = Workspace(directory)
     shutil.copytree(examples / "thena", space.work, ignore=ignored)
-    lists = {event: json.dumps(names) for event, names in RECIPES[server].items()}
-    text = PROJECT.format(machine=machine, server=server, **lists)
+    text = PROJECT.format(machine=machine, server=server, **recipes(server))
     (directory / "toque.toml").write_text(text, encoding="utf-8")
     space.git("init", "-q", "--initial-branch=main")
     return space
+
+
+def recipes(server: str) -> dict[str, str]:
+    """The lists of a layer that serves Thena by ``server``, as TOML, by event."""
+    return {event: json.dumps(names) for event, names in RECIPES[server].items()}
 
 
 def find_examples() -> Path:

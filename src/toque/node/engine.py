@@ -192,13 +192,13 @@ class _Run:
         due = [a.verb for a in self.journal.owed() if a.target == self.step.id]
         if not due:
             return ()
-        all_due = tuple(Action(self.step.id, verb) for verb in due)
-        strongest = min(due, key=self.resource.verbs.index)
-        covered = strongest in self.resource.answered_by(fixed)
+        # A verb that this type does not have is of an older version's plan: nobody can answer it.
+        strongest = next((verb for verb in self.resource.verbs if verb in due), "")
+        covered = not strongest or strongest in self.resource.answered_by(fixed)
         if not covered and not self.check:
             self.resource.perform(self.system, strongest)
             self.system.forget(self.resource.disturbs)
-        self.journal.settle(all_due)
+        self.journal.settle(tuple(Action(self.step.id, verb) for verb in due))
         return () if covered else (strongest,)
 
 

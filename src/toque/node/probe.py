@@ -1,11 +1,13 @@
 """A question over an app's unix socket, and what counts as a good answer.
 
-Besides ``system.py`` the only place that opens anything; it writes nothing but one request.
+It opens the app's socket and writes nothing but one request.
 """
 
 import http.client
 import socket
 from dataclasses import dataclass
+
+from .unixhttp import UnixConnection
 
 MOST_BODY = 8 << 20  # bytes; a health page that is longer says nothing more
 
@@ -32,23 +34,12 @@ class Answer:
         return self.fault or f"{self.status} {self.reason}".strip()
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
 def ask(path: str, host: str, page: str = "/", *, timeout_s: float = 10.0) -> Answer:
     """GET ``page`` as a visitor of ``host``, through the socket at ``path``; never raises.
 
     The whole body is read and counted: an answer that is cut short is not a good one.
     """
-    connection = _UnixConnection(path, timeout_s)
+    connection = UnixConnection(path, timeout_s)
     status, reason = 0, ""
     try:
         connection.putrequest("GET", page, skip_host=True, skip_accept_encoding=True)

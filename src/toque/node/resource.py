@@ -6,6 +6,7 @@ managed".  A type is one file: the controller imports it to author and validate,
 the same text to read and to fix.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
@@ -30,7 +31,7 @@ class Invalid(ValueError):
 
 
 @dataclass(frozen=True)
-class Resource:
+class Resource(ABC):
     """A typed declaration of wanted state.
 
     Subclasses are frozen dataclasses of JSON-like fields (str, int, bool, None, bytes, Secret,
@@ -54,28 +55,28 @@ class Resource:
     def id(self) -> str:
         return f"{self.kind}:{self.key}"
 
-    def validate(self) -> None:
+    def validate(self) -> None:  # noqa: B027 - a hook that most types do without
         """Raise ``Invalid`` for a declaration that can never be right.  Pure."""
 
+    @abstractmethod
     def wanted(self) -> Optional[State]:
         """The state this declares.  Pure."""
-        raise NotImplementedError
 
-    @classmethod
+    @classmethod  # noqa: B027 - a hook that most types do without
     def prefetch(cls, system: System, resources: Sequence[Any]) -> None:
         """Observe neighbours of this kind in one exchange, for ``found`` to use."""
 
+    @abstractmethod
     def found(self, system: System) -> Optional[State]:
         """The state there is now.  Reads only."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         """Make ``keys`` of the state as wanted.  Raises ``StepFailed``."""
-        raise NotImplementedError
 
     def perform(self, system: System, verb: str) -> None:
-        """Answer a notification.  ``verb`` is one of ``verbs``."""
-        raise NotImplementedError
+        """Answer a notification.  ``verb`` is one of ``verbs``; a type without any has none."""
+        raise ValueError(f"{self.kind} has no verb {verb}")
 
     def answered_by(self, fixed: FrozenSet[str]) -> FrozenSet[str]:
         """Verbs that fixing the keys ``fixed`` has already answered (a start is a restart)."""

@@ -259,7 +259,7 @@ def _attached(transport: Transport, run: str, seen: _Seen, lost: Unreachable, st
 
     Raises ``Unreachable``: ``connection-lost`` when the node never knew the run, else ``run-lost``.
     """
-    never: Failed | None = None
+    unknown = False  # to the node, by its last answer
     for wait_s in REATTACH_WAITS_S:
         seen.watch({"type": "reattach", "run": run, "wait_s": wait_s})
         time.sleep(wait_s)
@@ -268,12 +268,12 @@ def _attached(transport: Transport, run: str, seen: _Seen, lost: Unreachable, st
         except Unreachable as error:
             if error.code in HOSTILE:
                 raise
-            lost = error
+            lost, unknown = error, False
         except Failed as error:
             if error.code != "run-unknown" or seen.count:
                 raise
-            never = never or error  # the order may still be on its way into the node's hands
-    if never is not None:
+            unknown = True  # the order may still be on its way into the node's hands
+    if unknown:
         raise Unreachable(
             "connection-lost",
             f"the connection to {transport.name} broke before the node took the order",

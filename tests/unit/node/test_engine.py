@@ -201,3 +201,12 @@ def test_a_stop_lets_the_current_step_end_and_runs_no_other() -> None:
     )
 
     assert statuses(outcomes) == ["changed", "not-run"]
+
+
+def test_a_verb_that_the_type_no_longer_has_is_forgotten_and_breaks_nothing() -> None:
+    system, journal = MemorySystem(files={"/svc": b"x"}), MemoryJournal()
+    journal.owe((Action("note:/svc", "polish"),))
+
+    outcomes = run(system, step("/svc"), journal=journal)
+
+    assert (statuses(outcomes), outcomes[0].actions, journal.owed()) == (["ok"], (), ())

@@ -286,6 +286,23 @@ def test_run_that_the_node_never_heard_of_is_a_lost_connection_and_not_a_lost_ru
     assert fails(Breaking(main)).code == "connection-lost"
 
 
+def test_run_unheard_of_at_first_and_then_out_of_reach_may_have_begun() -> None:
+    """The order can still arrive after that answer, so only the last one counts."""
+
+    def main(argv: list[str], stdin: BinaryIO, stdout: BinaryIO) -> None:
+        if argv[0] == "attach" and len(transport.opened) == 2:
+            tell(stdout, {"type": "refused", "code": "run-unknown", "found": argv[1]})
+            return
+        if argv[0] == "apply":
+            tell(stdout, FACTS)
+            stdin.readline()
+        raise Cut
+
+    transport = Breaking(main)
+
+    assert fails(transport).code == "run-lost"
+
+
 def test_run_that_was_killed_on_the_node_is_broken_off() -> None:
     def main(argv: list[str], stdin: BinaryIO, stdout: BinaryIO) -> None:
         if argv[0] == "attach":

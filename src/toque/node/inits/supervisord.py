@@ -8,10 +8,10 @@ Import this module only where supervisor runs: xmlrpc costs tens of ms.
 """
 
 import http.client
-import socket
 import xmlrpc.client
 from typing import Any, Dict, FrozenSet
 
+from ..unixhttp import UnixConnection
 from .daemon import NoAnswer, Program, Refused
 
 _FAULTS = {
@@ -61,7 +61,7 @@ class Supervisord:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         body = xmlrpc.client.dumps(arguments, f"supervisor.{method}").encode()
-        connection = _UnixConnection(self._path, self._timeout_s)
+        connection = UnixConnection(self._path, self._timeout_s)
         try:
             connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
             response = connection.getresponse()
@@ -80,17 +80,6 @@ class Supervisord:
             raise Refused(_FAULTS[fault.faultCode], str(fault.faultString)) from fault
         except Exception as error:  # expat's own errors and those of xmlrpc
             raise NoAnswer(f"{self._path}: not XML-RPC: {error!r}") from error
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 def _program(info: Any) -> Program:

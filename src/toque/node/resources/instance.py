@@ -6,7 +6,7 @@ is stopped again, so that no broken instance lingers beside the one that serves.
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, Optional, Sequence, Tuple
+from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..errors import StepFailed
 from ..evidence import cause, loops, telling
@@ -34,7 +34,6 @@ class Instance(Resource):
     """
 
     kind: ClassVar[str] = "instance"
-    verbs: ClassVar[Tuple[str, ...]] = ("restart",)
 
     unit: str
     socket: str
@@ -83,14 +82,6 @@ class Instance(Resource):
             if not serving:
                 self._stop(system, init)
             raise
-
-    def answered_by(self, fixed: FrozenSet[str]) -> FrozenSet[str]:
-        return frozenset(self.verbs) if "answering" in fixed else frozenset()
-
-    def perform(self, system: System, verb: str) -> None:
-        init = choose(system)
-        init.restart(self.unit)
-        self._rehearse(system, init)
 
     def _serves(self, system: System) -> bool:
         link = system.stat(self.current)
