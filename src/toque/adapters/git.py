@@ -159,10 +159,27 @@ def _prefix(path: Path) -> str:
 
 
 def init_bare(path: Path) -> Repository:
-    """An empty bare repository; one that is there already is used as it is."""
-    if not (path / "HEAD").exists():
+    """An empty bare repository; one that is there already is used as it is.
+
+    Raises ``AskedWrongly("hook-not-bare")`` rather than writing among somebody's files.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         git("init", "-q", "--bare", "--initial-branch=main", str(path))
+    elif not _is_bare(path):
+        raise AskedWrongly(
+            "hook-not-bare",
+            f"{path} is not a bare repository",
+            expected="a bare repository, an empty folder, or a path where nothing is yet",
+            found="a work tree" if (path / ".git").exists() else "something else",
+            hint=f"toque hook install --repository {path.with_suffix('.git')}",
+        )
     return Repository(path)
+
+
+def _is_bare(path: Path) -> bool:
+    """Whether ``path`` itself is one, not a folder somewhere inside."""
+    found = git("-C", str(path), "rev-parse", "--is-bare-repository", "--git-dir", check=False)
+    return found.stdout.split() == [b"true", b"."]
 
 
 def git(*argv: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .. import bootstrap
+from ..errors import AskedWrongly
 from ..node.wire import plan_json, report_json
 from ..usecases import converge as carry
 from ..usecases import setup as usecase
@@ -54,7 +55,15 @@ def plan(
     if out is not None:
         import json
 
-        out.write_text(json.dumps({"plans": found}, indent=1) + "\n", encoding="utf-8")
+        try:
+            out.write_text(json.dumps({"plans": found}, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise AskedWrongly(
+                "file-unwritable",
+                "the plan cannot be saved there",
+                expected="a path in a folder that is there and may be written to",
+                found=f"{out}: {error.strerror}",
+            ) from error
     if as_json:
         asked.tell({"plans": found})
 

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ToqueError
+from ..errors import AskedWrongly, ToqueError
 
-HOOK = """\
+MARK = "Written by: toque hook install"
+HOOK = f"""\
 #!/bin/sh
-# Written by: toque hook install.  Deploys each push to the app's branch; see toque.json here.
-cd "${GIT_DIR:-.}" && exec "$(cat hooks/toque-python)" -m toque hook run
+# {MARK}.  Deploys each push to the app's branch; see toque.json here.
+cd "${{GIT_DIR:-.}}" && exec "$(cat hooks/toque-python)" -m toque hook run
 """
 NOTHING = "0" * 40
 
@@ -43,16 +44,28 @@ def parse_pushed(text: str) -> list[Pushed]:
 
 
 def install(repository: Path, project: Path, app: str, python: str) -> None:
-    """Write the hook into a bare repository; safe to repeat."""
+    """Write the hook into a bare repository; safe to repeat.
+
+    Raises ``AskedWrongly("hook-taken")`` when it has a ``post-receive`` that is not ours.
+    """
     hooks = repository / "hooks"
     hooks.mkdir(exist_ok=True)
+    there = hooks / "post-receive"
+    if there.exists() and MARK not in there.read_text(encoding="utf-8", errors="replace"):
+        raise AskedWrongly(
+            "hook-taken",
+            f"{repository} has a post-receive hook of its own",
+            expected="none, or one that toque hook install wrote",
+            found="another hook, which was left as it is",
+            hint=f"move it away if you do not need it, then run this again: {there}",
+        )
     settings = {"project": str(project), "app": app}
     (repository / "toque.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")
     (hooks / "toque-python").write_text(python + "\n", encoding="utf-8")
     staged = hooks / f".post-receive.{os.getpid()}"
     staged.write_text(HOOK, encoding="utf-8")
     staged.chmod(0o755)
-    staged.rename(hooks / "post-receive")
+    staged.rename(there)
 
 
 def answer(pushed: Pushed, branch: str, app: str) -> str:

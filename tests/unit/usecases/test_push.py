@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from toque.errors import Failed, ToqueError
+from toque.errors import AskedWrongly, Failed, ToqueError
 from toque.usecases import push
 from toque.usecases.push import NOTHING, Pushed, answer, parse_pushed, receive
 
@@ -156,3 +156,15 @@ def test_hook_is_installed_twice_as_once(tmp_path: Path) -> None:
     assert hook.stat().st_mode & 0o777 == 0o755
     assert sorted(path.name for path in hook.parent.iterdir()) == ["post-receive", "toque-python"]
     assert json.loads((tmp_path / "toque.json").read_text()) == {"project": "/p", "app": "thena"}
+
+
+def test_somebody_elses_hook_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks/post-receive").write_text("#!/bin/sh\nmail\n")
+
+    with pytest.raises(AskedWrongly) as caught:
+        push.install(tmp_path, Path("/p"), "thena", "/usr/bin/python3")
+
+    assert caught.value.code == "hook-taken"
+    assert (tmp_path / "hooks/post-receive").read_text() == "#!/bin/sh\nmail\n"
+    assert [p.name for p in tmp_path.iterdir()] == ["hooks"]
