@@ -60,11 +60,11 @@ class ToyInit:
         self.calls.append(("start", unit))
         if self.state(unit).running:
             return
+        if os.geteuid() == 0:
+            self._group(unit)  # before there can be a socket, as an init makes RuntimeDirectory=
         command = [sys.executable, TOY, self.socket(unit), self.how.get(unit, "good")]
         with Path(self.system.top, f"{unit}.log").open("wb") as log:
             self.processes[unit] = subprocess.Popen(command, stdout=log, stderr=log)
-        if os.geteuid() == 0:
-            self._group(unit)
 
     launch = start
 
