@@ -1,20 +1,23 @@
-"""``toque plan``, ``toque converge``, ``toque runs``."""
+"""``toque plan`` and ``toque converge``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .. import bootstrap
 from ..errors import AskedWrongly
-from ..node.wire import plan_json, report_json
-from ..usecases import converge as carry
+from ..fleet.project import Project
+from ..node.wire import report_json
+from ..usecases import savedplan
 from ..usecases import setup as usecase
+from ..usecases.place import Place
+from ..usecases.setup import Planned
 from . import asked
 from .asked import json_option, verbose_option
-from .show import Shown, printable
+from .show import Shown
 
 
 @click.command()
@@ -44,26 +47,10 @@ def plan(
             planned = usecase.plan(site, place, event=event, only=recipes, watch=shown)
             shown.summary(place.node.name, planned.report)
             shown.line(f"  plan {planned.digest[:16]}")
-        found.append(
-            {
-                "node": place.node.name,
-                "digest": planned.digest,
-                "plan": plan_json(planned.plan),
-                "report": report_json(planned.report),
-            }
-        )
+        name = place.node.name if place.node.name in project.nodes else place.node.address
+        found.append(savedplan.as_json(place.node, name, planned))
     if out is not None:
-        import json
-
-        try:
-            out.write_text(json.dumps({"plans": found}, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise AskedWrongly(
-                "file-unwritable",
-                "the plan cannot be saved there",
-                expected="a path in a folder that is there and may be written to",
-                found=f"{out}: {error.strerror}",
-            ) from error
+        savedplan.save(out, found)
     if as_json:
         asked.tell({"plans": found})
 
@@ -72,50 +59,72 @@ def plan(
 @click.argument("target", default="")
 @click.argument("recipes", nargs=-1)
 @click.option("--event", default="setup", show_default=True, help="Which recipes of the layer.")
+@click.option(
+    "--plan",
+    "saved",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Apply the plan that toque plan --out saved, on nodes that have not moved since.",
+)
 @verbose_option
 @json_option
 def converge(
-    target: str, recipes: tuple[str, ...], event: str, verbose: bool, as_json: bool
+    *,
+    target: str,
+    recipes: tuple[str, ...],
+    event: str,
+    saved: Path | None,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Bring TARGET to the state that its recipes declare.
 
     Recipes are COOKBOOK or COOKBOOK::EVENT; without any, those of the node's layer.
     """
     project, site = asked.here()
+    if saved is not None and recipes:
+        raise AskedWrongly(
+            "plan-and-recipes",
+            "a saved plan and recipes were given",
+            expected="one of them: the plan says what is run",
+            found=" ".join(recipes),
+        )
+    if saved is None:
+        work: list[tuple[Place, Planned | None]] = [
+            (place, None) for place in asked.places(project, target)
+        ]
+    else:
+        work = planned_work(project, savedplan.load(saved), target)
     found = []
-    for place in asked.places(project, target):
+    for place, planned in work:
         with Shown(quiet=as_json, verbose=verbose) as shown, asked.stoppable() as stop:
-            report = usecase.setup(site, place, event=event, only=recipes, watch=shown, stop=stop)
+            if planned is None:
+                report = usecase.setup(
+                    site, place, event=event, only=recipes, watch=shown, stop=stop
+                )
+            else:
+                report = usecase.agreed(site, place, planned, watch=shown, stop=stop)
             shown.summary(place.node.name, report)
         found.append({"node": place.node.name, "report": report_json(report)})
     if as_json:
         asked.tell({"nodes": found})
 
 
-@click.command()
-@click.argument("target")
-@json_option
-def runs(target: str, as_json: bool) -> None:
-    """List the runs that TARGET remembers, newest last, and who holds it now."""
-    project = bootstrap.open_project() if not target.startswith("kitchen:") else None
-    directory = project.directory if project else Path.cwd()
-    answers = []
-    for node in bootstrap.node_for(project, target):
-        place = bootstrap.connect(node, directory)
-        answer = carry.ask(place.transport, ["runs"], "runs")
-        answers.append({"node": node.name, "runs": answer["runs"], "holder": answer["holder"]})
-    if as_json:
-        asked.tell({"nodes": answers})
-        return
-    for one in answers:
-        for run in one["runs"]:
-            state = "finished" if run.get("finished") else "unfinished"
-            click.echo(
-                printable(
-                    f"{run['run']}  {state:<10} {run.get('plan', '')}  by {run.get('by', '')}"
-                )
-            )
-        holder = one["holder"]
-        click.echo(
-            f"{one['node']}: " + (printable(f"held by {holder.get('by')}") if holder else "free")
+def planned_work(
+    project: Project, plans: Mapping[str, Planned], target: str
+) -> list[tuple[Place, Planned | None]]:
+    """The nodes of a saved plan, or those of them that TARGET means, each with its plan."""
+    places = {name: place for name in plans for place in asked.places(project, name)}
+    wanted = {place.node.name for place in asked.places(project, target)} if target else None
+    work: list[tuple[Place, Planned | None]] = [
+        (place, plans[name])
+        for name, place in places.items()
+        if wanted is None or place.node.name in wanted
+    ]
+    if not work:
+        raise AskedWrongly(
+            "plan-of-another-node",
+            f"the saved plan is not for {target}",
+            expected=f"one of {', '.join(places)}",
+            found=target,
         )
+    return work

@@ -90,6 +90,9 @@ def assemble(
                 place=one.place,
                 when=one.when,
                 notify=one.notify,
+                retries=one.retries,
+                retry_wait_s=one.retry_wait_s,
+                sensitive=one.sensitive,
             )
         )
     resources = {one.resource.id: one.resource for one in ordered}

@@ -56,8 +56,11 @@ def _difference(one: Added, other: Added) -> str:
         for f in fields(one.resource)
         if getattr(one.resource, f.name) != getattr(other.resource, f.name)
     ]
-    if one.when != other.when:
-        names.append("when")
+    names += [
+        name
+        for name in ("when", "retries", "retry_wait_s", "sensitive")
+        if getattr(one, name) != getattr(other, name)
+    ]
     return ", ".join(names)
 
 
@@ -115,7 +118,7 @@ def _merged(steps: Sequence[Added]) -> list[Added]:
 def _together(one: Added, other: Added) -> Package | None:
     """Both in one transaction, if they are packages and nothing tells them apart."""
     first, second = one.resource, other.resource
-    plain = not (one.notify or one.when or other.notify or other.when)
+    plain = not any(a.notify or a.when or a.retries or a.sensitive for a in (one, other))
     if not (plain and isinstance(first, Package) and isinstance(second, Package)):
         return None
     return merged(first, second) if mergeable(first, second) else None

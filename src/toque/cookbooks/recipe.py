@@ -23,6 +23,7 @@ from .place import place_of
 from .templates import names_in, render
 
 R = TypeVar("R", bound=Resource)
+MOST_RETRIES = 100
 T = TypeVar("T")
 
 
@@ -34,6 +35,9 @@ class Added:
     place: str
     notify: tuple[Action, ...] = ()
     when: tuple[Guard, ...] = ()
+    retries: int = 0
+    retry_wait_s: float = 2.0
+    sensitive: bool = False
 
 
 class Recipe:
@@ -170,11 +174,16 @@ class Recipe:
         *,
         notify: Action | Sequence[Action] = (),
         when: Guard | Sequence[Guard] = (),
+        retries: int = 0,
+        retry_wait_s: float = 2.0,
+        sensitive: bool = False,
     ) -> R:
         """Add a resource after those already there; returns it.
 
         ``notify`` is owed to later resources when this one changes; ``when`` must all hold on the
-        node for the step to run.
+        node for the step to run.  A step that fails is tried again up to ``retries`` times (100
+        at most), ``retry_wait_s`` seconds apart.  Of a ``sensitive`` step neither differences nor
+        a program's output are shown, nor kept.
         """
         place = place_of(sys._getframe(1))
         if not isinstance(resource, Resource):
@@ -195,7 +204,17 @@ class Recipe:
                 found=", ".join(repr(a) for a in actions if not isinstance(a, Action)),
                 place=place,
             )
-        self.added.append(Added(resource, place, actions, guards))
+        if not 0 <= retries <= MOST_RETRIES or retry_wait_s < 0:
+            raise BadCookbook(
+                "bad-retries",
+                f"{resource.id} cannot be tried again like this",
+                expected=f"retries from 0 to {MOST_RETRIES}, retry_wait_s of 0 or more seconds",
+                found=f"retries={retries!r}, retry_wait_s={retry_wait_s!r}",
+                place=place,
+            )
+        self.added.append(
+            Added(resource, place, actions, guards, retries, float(retry_wait_s), sensitive)
+        )
         return resource
 
     def include(self, function: RecipeFunction) -> None:

@@ -6,22 +6,24 @@ Rules of this file:
   loses a restart; when the change turns out not to have happened the debt is taken back.
 * A failed step ends the walk; the rest is "not run" and debts stay in the journal.
 * Verbs are listed strongest first in a type; performing one settles the weaker ones too.
+* With a plan that somebody has agreed to, a step may do less than was shown, never more.
 """
 
 import contextlib
 import itertools
-from dataclasses import replace
-from typing import Callable, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Type
+from dataclasses import dataclass, field, replace
+from typing import Callable, List, Mapping, Optional, Sequence, Set, Tuple, Type
 
+from .attempt import Attempt
 from .errors import NotReady, StepFailed
 from .journal import Journal
-from .model import Action, Guard, Outcome, Plan, Status, Step
-from .resource import Resource, State, differing
+from .model import Action, Outcome, Plan, Status, Step
+from .resource import Resource
+from .seal import Seal
 from .system import System
 from .wire import decode_value
 
 Emit = Callable[[Outcome], None]
-HIDDEN = "(differs; not shown because it holds a secret)"
 
 
 def walk(
@@ -32,15 +34,19 @@ def walk(
     journal: Journal,
     secrets: Mapping[str, str],
     check: bool = False,
+    seal: Optional[Seal] = None,
+    agreed: Optional[Mapping[str, Outcome]] = None,
     begin: Callable[[Step], None] = lambda step: None,
     emit: Emit = lambda outcome: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Tuple[Outcome, ...]:
     """Run a plan's steps in order and say what happened to each.
 
-    ``begin`` is called before each step, ``emit`` after; ``stopping`` is asked between steps.
+    With ``seal`` each outcome says what was found; ``agreed`` are the outcomes of a check, by
+    step, which this walk may not exceed.  ``begin`` is called before each step, ``emit`` after;
+    ``stopping`` is asked between steps.
     """
-    run = _Walk(system, types, journal, secrets, check)
+    run = _Walk(system, types, journal, secrets, check, seal, agreed)
     outcomes: List[Outcome] = []
     ended = False
     changes = False  # of earlier steps, in check mode
@@ -62,22 +68,21 @@ def walk(
     return tuple(outcomes)
 
 
+@dataclass
 class _Walk:
-    """What every step of one walk is run with."""
+    """What every step of one walk is run with.
 
-    def __init__(
-        self,
-        system: System,
-        types: Mapping[str, Type[Resource]],
-        journal: Journal,
-        secrets: Mapping[str, str],
-        check: bool,
-    ) -> None:
-        self.system = system
-        self.types = types
-        self.journal = journal
-        self.secrets = secrets
-        self.check = check
+    ``perhaps`` are actions that are owed only if an unknown step changes something.
+    """
+
+    system: System
+    types: Mapping[str, Type[Resource]]
+    journal: Journal
+    secrets: Mapping[str, str]
+    check: bool
+    seal: Optional[Seal]
+    agreed: Optional[Mapping[str, Outcome]]
+    perhaps: Set[Action] = field(default_factory=set)
 
     def foresee(self, steps: Sequence[Step]) -> None:
         """Look at the first step and its neighbours of the same kind at once, if that is cheaper.
@@ -98,6 +103,15 @@ class _Walk:
         """Run one step; its failure is part of the outcome, never raised."""
         started = self.system.monotonic()
         outcome = self._tried(step, earlier_changes)
+        for attempt in range(step.retries):
+            if outcome.status is not Status.FAILED or self.check:
+                break
+            self.system.progress(f"failed, attempt {attempt + 2} of {step.retries + 1} follows")
+            self.system.sleep(step.retry_wait_s)
+            self.system.forget()  # whatever was seen before may be the reason
+            outcome = self._tried(step, earlier_changes)
+            if outcome.status is not Status.FAILED:
+                self.system.note(f"attempt {attempt + 2} of {step.retries + 1} succeeded")
         return replace(
             outcome,
             seconds=self.system.monotonic() - started,
@@ -107,10 +121,14 @@ class _Walk:
 
     def _tried(self, step: Step, earlier_changes: bool) -> Outcome:
         try:
-            return _Run(step, self._resource(step), self.system, self.journal, self.check).outcome()
+            attempt = Attempt(step, self._resource(step), self.system, self.journal, self.perhaps)
+            if self.check:
+                return attempt.look(self.seal)
+            return attempt.make(None if self.agreed is None else self.agreed.get(step.id))
         except NotReady as error:
-            unknown = self.check and earlier_changes
-            return Outcome(step.id, Status.UNKNOWN) if unknown else _failed(step, error)
+            if self.check and earlier_changes:
+                return self._unknown(step)
+            return _failed(step, error)
         except StepFailed as error:
             return _failed(step, error)
         except Exception as error:  # noqa: BLE001 - our bug: end the run in order, with its words
@@ -124,106 +142,24 @@ class _Walk:
             )
             return _failed(step, bug)
 
-
-class _Run:
-    """One step on its way through the walk."""
-
-    def __init__(
-        self, step: Step, resource: Resource, system: System, journal: Journal, check: bool
-    ) -> None:
-        self.step = step
-        self.resource = resource
-        self.system = system
-        self.journal = journal
-        self.check = check
-
-    def outcome(self) -> Outcome:
-        if not all(holds(guard, self.system) for guard in self.step.when):
-            return Outcome(self.step.id, Status.SKIPPED)
-        wanted = self.resource.wanted()
-        found = self.resource.found(self.system)
-        keys = differing(wanted, found)
-        status, diff = Status.OK, ()  # type: Tuple[Status, Tuple[str, ...]]
-        if keys:
-            diff = self._shown(found, keys)
-            status = Status.WOULD_CHANGE if self.check else Status.CHANGED
-            if self.check:
-                self.journal.owe(self.step.notify)
-            else:
-                self._fix(wanted, found, keys)
-        return Outcome(self.step.id, status, diff=diff, actions=self._answer(keys))
-
-    def _shown(self, found: Optional[State], keys: FrozenSet[str]) -> Tuple[str, ...]:
-        if self.resource.sensitive():
-            return (HIDDEN,)
-        return tuple(self.resource.show(found, keys))
-
-    def _fix(self, wanted: Optional[State], found: Optional[State], keys: FrozenSet[str]) -> None:
-        before = self.journal.owed()
-        self.journal.owe(self.step.notify)
-        try:
-            self.resource.fix(self.system, keys)
-        except StepFailed:
-            self._take_back(found, before)
-            raise
-        finally:
-            self.system.forget(self.resource.disturbs)
-        if not self.resource.reads_back():
-            return
-        left = differing(wanted, self.resource.found(self.system))
-        if left:
-            raise StepFailed(
-                "not-fixed",
-                f"{self.step.id} is still not as wanted after it was put right",
-                expected="no difference",
-                found=f"a difference in {', '.join(sorted(left))}",
-            )
-
-    def _take_back(self, found: Optional[State], before: Tuple[Action, ...]) -> None:
-        """A fix that failed without changing anything owes nothing."""
-        self.system.forget(self.resource.disturbs)
-        try:
-            if self.resource.found(self.system) == found:
-                self.journal.settle(tuple(a for a in self.step.notify if a not in before))
-        except StepFailed:
-            pass  # cannot tell: keep the debt
-
-    def _answer(self, fixed: FrozenSet[str]) -> Tuple[str, ...]:
-        due = [a.verb for a in self.journal.owed() if a.target == self.step.id]
-        if not due:
-            return ()
-        # A verb that this type does not have is of an older version's plan: nobody can answer it.
-        strongest = next((verb for verb in self.resource.verbs if verb in due), "")
-        covered = not strongest or strongest in self.resource.answered_by(fixed)
-        if not covered and not self.check:
-            self.resource.perform(self.system, strongest)
-            self.system.forget(self.resource.disturbs)
-        self.journal.settle(tuple(Action(self.step.id, verb) for verb in due))
-        return () if covered else (strongest,)
-
-
-def holds(guard: Guard, system: System) -> bool:
-    """Whether a guard lets its step run.  Raises ``StepFailed("guard-failed")``."""
-    if guard.test == "exists":
-        return system.stat(guard.value) is not None
-    if guard.test == "missing":
-        return system.stat(guard.value) is None
-    if guard.test == "fact":
-        name, wanted = guard.value
-        return bool(getattr(system.facts, name, system.facts.extra.get(name)) == wanted)
-    if guard.test in ("succeeds", "fails"):
-        ended = system.run(guard.value, check=False).code == 0
-        return ended == (guard.test == "succeeds")
-    raise StepFailed("guard-failed", f"there is no guard {guard.test!r}")
+    def _unknown(self, step: Step) -> Outcome:
+        """Check mode: an earlier step may make this one possible, and what it owes then is owed."""
+        self.perhaps.update(a for a in step.notify if a not in self.journal.owed())
+        self.journal.owe(step.notify)
+        due = sorted({a.verb for a in self.journal.owed() if a.target == step.id})
+        self.journal.settle(tuple(Action(step.id, verb) for verb in due))
+        return Outcome(step.id, Status.UNKNOWN, actions=tuple(f"{verb}?" for verb in due))
 
 
 def _failed(step: Step, error: StepFailed) -> Outcome:
+    """Of a sensitive step only the code and our own words are told, no program's."""
+    told = not step.sensitive
     trouble = {
         "code": error.code,
-        "message": error.message,
-        "expected": error.expected,
-        "found": error.found,
+        "message": error.message if told else f"{step.id} failed; it is sensitive, so no more here",
+        "expected": error.expected if told else "",
+        "found": error.found if told else "",
         "hint": error.hint,
-        "log": list(error.log),
+        "log": list(error.log) if told else [],
     }
     return Outcome(step.id, Status.FAILED, trouble={k: v for k, v in trouble.items() if v})

@@ -30,7 +30,11 @@ class Guard:
 
 @dataclass(frozen=True)
 class Step:
-    """One resource, ready to travel.  ``id`` is ``kind:key`` and unique in its plan."""
+    """One resource, ready to travel.  ``id`` is ``kind:key`` and unique in its plan.
+
+    A step that fails is tried again ``retries`` times, ``retry_wait_s`` seconds apart.  Of a
+    ``sensitive`` one nothing is shown but its id: no diff, no output, no progress.
+    """
 
     id: str
     kind: str
@@ -38,6 +42,9 @@ class Step:
     place: str = ""
     when: Tuple[Guard, ...] = ()
     notify: Tuple[Action, ...] = ()
+    retries: int = 0
+    retry_wait_s: float = 2.0
+    sensitive: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,10 @@ class Outcome:
     """What happened to one step.
 
     ``diff`` is lines to show a person, already masked; ``actions`` the verbs performed on this
-    step because others changed; ``seconds`` wall time; ``trouble`` as ``StepFailed`` carries it;
-    ``notes`` are things worth saying that are not failures.
+    step because others changed (in check mode ``reload?`` for one that is owed only if an unknown
+    step changes); ``seconds`` wall time; ``trouble`` as ``StepFailed`` carries it; ``notes`` are
+    things worth saying that are not failures.  ``keys`` are the parts of the state that differed,
+    ``seen`` seals of what was found (``seal.py``), both for a plan that is to be applied later.
     """
 
     step: str
@@ -77,6 +86,8 @@ class Outcome:
     place: str = ""
     notes: Tuple[str, ...] = ()
     trouble: Optional[Mapping[str, Any]] = None
+    keys: Tuple[str, ...] = ()
+    seen: Optional[Mapping[str, str]] = None
 
 
 @dataclass(frozen=True)

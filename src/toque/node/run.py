@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from typing import Any, BinaryIO, Callable, Mapping
+from typing import Any, BinaryIO, Callable, Mapping, Optional, Tuple
 
 from . import blobs, journal
 from .detach import Recorder, detached
@@ -12,8 +12,9 @@ from .engine import walk
 from .masking import masker
 from .model import Facts, Outcome, Plan, Report, Step
 from .resources import TYPES
+from .seal import node_key, sealer
 from .system import RealSystem
-from .wire import digest, outcome_json, plan_from, report_json
+from .wire import digest, marked, outcome_from, outcome_json, plan_from, report_json
 
 Say = Callable[[Mapping[str, Any]], None]
 USUAL = ("directory", "file", "link", "package", "service", "user")  # kinds in most plans
@@ -27,34 +28,70 @@ def serve(mode: str, machine: Facts, stdin: BinaryIO, say: Any, state: str) -> i
     if not line.endswith(b"\n"):  # the controller needed no more than the facts, or was cut off
         return 0
     order = json.loads(line)
-    plan = plan_from(order["plan"])
-    if digest(plan) != order["digest"]:
-        say({"type": "refused", "code": "plan-altered", "found": digest(plan)})
-        return 1
-    if state == journal.STATE and os.geteuid() != 0:
-        say({"type": "refused", "code": "not-root", "found": f"uid {os.geteuid()}"})
-        return 1
     try:
+        plan, identity = ordered(order, state)
+        if state == journal.STATE and os.geteuid() != 0:
+            raise Refused("not-root", found=f"uid {os.geteuid()}")
         os.makedirs(state, mode=0o755, exist_ok=True)
         blobs.receive(order.get("blobs", ()), stdin, say, os.path.join(state, "blobs"))
-        walker = Walker(plan, order, machine, state)
+        walker = Walker(plan, identity, order, machine, state)
         if mode == "apply":
-            return apply(order, walker, stdin, say)
+            return apply(walker, stdin, say)
+        walker.check(say)
+    except Refused as refused:
+        say({"type": "refused", "code": refused.code, **refused.more})
+        return 1
     except OSError as error:  # full or read-only: nothing has been done yet
         say({"type": "refused", "code": "node-not-writable", "found": str(error)})
         return 1
-    walker.check(say)
     return 0
 
 
-def apply(order: Mapping[str, Any], walker: "Walker", stdin: BinaryIO, say: Any) -> int:
+class Refused(Exception):
+    """An order that is not begun; the controller explains the code."""
+
+    def __init__(self, code: str, **more: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.more = more
+
+
+def ordered(order: Mapping[str, Any], state: str) -> Tuple[Plan, str]:
+    """The plan that an order brings, or the last one of the name that it asks for ``again``.
+
+    Beside it the digest of the whole plan: of one that is run again only the standing steps are.
+    """
+    if "again" not in order:
+        plan = plan_from(order["plan"])
+        if digest(plan) != order["digest"]:
+            raise Refused("plan-altered", found=digest(plan))
+        return plan, order["digest"]
+    from . import lastplan
+
+    last = lastplan.recall(state, order["again"])
+    if last is None:
+        raise Refused("no-last-converge", found=order["again"])
+    named = {name for step in last.steps for name in marked(step.fields, "$secret")}
+    missing = sorted(named - set(order["secrets"]))
+    if missing:
+        raise Refused("secrets-gone", found=", ".join(missing))
+    return lastplan.standing(last, order["secrets"]), digest(last)
+
+
+def apply(walker: "Walker", stdin: BinaryIO, say: Any) -> int:
     """Take the node's lock and walk, or say who has it."""
-    state, run = walker.state, order["run"]
+    state, order = walker.state, walker.order
+    run = order["run"]
     try:
         lock = journal.take_lock(state, {"by": order["by"], "run": run, "plan": walker.plan.name})
     except journal.Held as held:
-        say({"type": "refused", "code": "node-busy", "holder": held.holder})
-        return 1
+        raise Refused("node-busy", holder=held.holder) from None
+    if "agreed" in order:
+        walker.compare()
+    if order.get("remember"):
+        from . import lastplan
+
+        lastplan.remember(state, walker.plan, walker.identity)
     token = journal.next_token(state)
     directory = journal.run_directory(state, run)
     return detached(lambda tell: walker.apply(tell, token), directory, lock, stdin, say)
@@ -63,8 +100,11 @@ def apply(order: Mapping[str, Any], walker: "Walker", stdin: BinaryIO, say: Any)
 class Walker:
     """The walk of one order, with every secret masked in what it says."""
 
-    def __init__(self, plan: Plan, order: Mapping[str, Any], machine: Facts, state: str) -> None:
+    def __init__(
+        self, plan: Plan, identity: str, order: Mapping[str, Any], machine: Facts, state: str
+    ) -> None:
         self.plan = plan
+        self.identity = identity
         self.order = order
         self.machine = machine
         self.state = state
@@ -73,57 +113,85 @@ class Walker:
         self.stopping: Callable[[], bool] = lambda: False
         self.pause: Callable[[], None] = lambda: None  # before anything that may take long
 
+    def compare(self) -> None:
+        """Raise ``Refused`` when the node is not as the plan that was agreed on saw it."""
+        from .agreement import MOST_TOLD, moved
+
+        agreed = [outcome_from(outcome) for outcome in self.order["agreed"]]
+        now = self._walked(self._memory(), check=True)
+        found = list(moved(agreed, now))[:MOST_TOLD]
+        if found:
+            raise Refused("plan-moved", moved=masker(self.secrets)(found))
+
     def check(self, say: Say) -> None:
         """Say what applying would do; nothing is journalled, and nobody stops it."""
-        owed = journal.DiskJournal(self.state).owed()
-        self._walk("check", say, journal.MemoryJournal(owed), 0)
+        self._told("check", say, self._memory(), 0)
 
     def apply(self, say: Recorder, token: int) -> None:
         """Do it, until the end or until somebody asks it to stop after a step."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self.pause, self.stopping = say.flush, self._stopping
-        self._walk("apply", say, journal.DiskJournal(self.state), token)
+        if self.state == journal.STATE:
+            from . import agent
 
-    def _walk(
-        self,
-        mode: str,
-        tell: Say,
-        ledger: journal.Journal,
-        token: int,
-    ) -> None:
+            agent.install()
+        self._told("apply", say, journal.DiskJournal(self.state), token)
+
+    def _memory(self) -> journal.Journal:
+        return journal.MemoryJournal(journal.DiskJournal(self.state).owed())
+
+    def _told(self, mode: str, tell: Say, ledger: journal.Journal, token: int) -> None:
+        """Walk, and say as it goes what happens, without any secret."""
         mask = masker(self.secrets)
 
         def say(event: Mapping[str, Any]) -> None:
             tell(mask(event))
 
         started = time.monotonic()
-        identity = self.order.get("digest", "")  # which ``serve`` has compared
         say(
             {
                 "type": "start",
                 "run": self.order["run"],
                 "plan": self.plan.name,
-                "digest": identity,
+                "digest": self.identity,
                 "steps": len(self.plan.steps),
                 "by": self.order["by"],
                 "at": int(time.time()),
                 "token": token,
             }
         )
-        step_now = {"id": ""}
+        outcomes = self._walked(ledger, check=mode == "check", say=say)
+        report = Report(
+            run=self.order["run"],
+            plan=self.plan.name,
+            digest=self.identity,
+            mode=mode,
+            outcomes=outcomes,
+            owed=ledger.owed(),
+            seconds=time.monotonic() - started,
+            token=token,
+        )
+        say({"type": "report", "report": report_json(report)})
+
+    def _walked(
+        self, ledger: journal.Journal, *, check: bool, say: Say = lambda event: None
+    ) -> Tuple[Outcome, ...]:
+        step_now = self.plan.steps[0] if self.plan.steps else None
 
         def begin(step: Step) -> None:
-            step_now["id"] = step.id
+            nonlocal step_now
+            step_now = step
             say({"type": "step", "id": step.id})
 
         def progress(text: str) -> None:
-            say({"type": "progress", "id": step_now["id"], "text": text})
+            if step_now is not None and not step_now.sensitive:
+                say({"type": "progress", "id": step_now.id, "text": text})
 
         def emit(outcome: Outcome) -> None:
             say({"type": "outcome", "outcome": outcome_json(outcome)})
 
-        outcomes = walk(
+        return walk(
             self.plan,
             RealSystem(
                 self.machine,
@@ -134,22 +202,18 @@ class Walker:
             TYPES,
             journal=ledger,
             secrets=self.secrets,
-            check=mode == "check",
+            check=check,
+            seal=sealer(node_key(self.state)) if check else None,
+            agreed=self._agreed(),
             begin=begin,
             emit=emit,
             stopping=self.stopping,
         )
-        report = Report(
-            run=self.order["run"],
-            plan=self.plan.name,
-            digest=identity,
-            mode=mode,
-            outcomes=outcomes,
-            owed=ledger.owed(),
-            seconds=time.monotonic() - started,
-            token=token,
-        )
-        say({"type": "report", "report": report_json(report)})
+
+    def _agreed(self) -> Optional[Mapping[str, Outcome]]:
+        if "agreed" not in self.order:
+            return None
+        return {one["step"]: outcome_from(one) for one in self.order["agreed"]}
 
     def _stop(self, signum: int, frame: object) -> None:
         self.stop = True

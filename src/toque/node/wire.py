@@ -8,7 +8,7 @@ at rest holds none), bytes too large for a line as ``{"$blob": sha256, "size": n
 import base64
 import hashlib
 import json
-from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, Optional, Tuple
 
 from .model import Action, Facts, Guard, Outcome, Plan, Report, Status, Step
 from .values import Blob, Secret
@@ -54,6 +54,18 @@ def decode_value(value: Any, secrets: Mapping[str, str]) -> Any:
     return value
 
 
+def marked(value: Any, mark: str) -> Iterator[str]:
+    """What an encoded value refers to by a mark: ``$secret`` for names, ``$blob`` for hashes."""
+    if isinstance(value, Mapping):
+        if mark in value:
+            yield value[mark]
+        for item in value.values():
+            yield from marked(item, mark)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from marked(item, mark)
+
+
 def canonical(value: Any) -> bytes:
     """One byte string per JSON value: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("utf-8")
@@ -64,7 +76,7 @@ def action_json(action: Action) -> List[str]:
 
 
 def step_json(step: Step) -> Dict[str, Any]:
-    return {
+    data: Dict[str, Any] = {
         "id": step.id,
         "kind": step.kind,
         "fields": dict(step.fields),
@@ -72,6 +84,11 @@ def step_json(step: Step) -> Dict[str, Any]:
         "when": [[g.test, g.value] for g in step.when],
         "notify": [action_json(a) for a in step.notify],
     }
+    if step.retries:
+        data["retries"], data["retry_wait_s"] = step.retries, step.retry_wait_s
+    if step.sensitive:
+        data["sensitive"] = True
+    return data
 
 
 def step_from(data: Mapping[str, Any]) -> Step:
@@ -82,6 +99,9 @@ def step_from(data: Mapping[str, Any]) -> Step:
         place=data.get("place", ""),
         when=tuple(Guard(test, value) for test, value in data.get("when", ())),
         notify=tuple(Action(target, verb) for target, verb in data.get("notify", ())),
+        retries=int(data.get("retries", 0)),
+        retry_wait_s=float(data.get("retry_wait_s", Step.retry_wait_s)),
+        sensitive=bool(data.get("sensitive", False)),
     )
 
 
@@ -105,7 +125,7 @@ def digest(plan: Plan) -> str:
 
 def outcome_json(outcome: Outcome) -> Dict[str, Any]:
     data: Dict[str, Any] = {"step": outcome.step, "status": outcome.status.value}
-    for name in ("diff", "actions", "notes"):
+    for name in ("diff", "actions", "notes", "keys"):
         value: Tuple[str, ...] = getattr(outcome, name)
         if value:
             data[name] = list(value)
@@ -115,6 +135,8 @@ def outcome_json(outcome: Outcome) -> Dict[str, Any]:
         data["place"] = outcome.place
     if outcome.trouble:
         data["trouble"] = dict(outcome.trouble)
+    if outcome.seen is not None:
+        data["seen"] = dict(outcome.seen)
     return data
 
 
@@ -128,6 +150,8 @@ def outcome_from(data: Mapping[str, Any]) -> Outcome:
         place=str(data.get("place", "")),
         notes=_texts(data.get("notes", ())),
         trouble=_trouble(data.get("trouble")),
+        keys=_texts(data.get("keys", ())),
+        seen=_seen(data.get("seen")),
     )
 
 
@@ -183,6 +207,10 @@ def _trouble(data: Any) -> Optional[Mapping[str, Any]]:
     return {
         str(key): list(_texts(value)) if key == "log" else str(value) for key, value in data.items()
     }
+
+
+def _seen(data: Any) -> Optional[Mapping[str, str]]:
+    return None if data is None else {str(key): str(value) for key, value in data.items()}
 
 
 def _texts(value: Any) -> Tuple[str, ...]:

@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 import secrets as randomness
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from ..errors import Failed, ToqueError, Unreachable
-from ..node.model import Facts, Plan, Report
+from ..node.model import Facts, Outcome, Plan, Report
 from ..node.values import Blob
-from ..node.wire import digest, facts_from, outcome_from, plan_json, report_from
+from ..node.wire import digest, facts_from, outcome_from, outcome_json, plan_json, report_from
 from ..ports import Channel, Transport
 from .connecting import Connecting
 
@@ -32,11 +32,19 @@ HOSTILE = ("node-speaks-wrongly", "node-output-too-long")  # such a node is not 
 
 @dataclass(frozen=True)
 class Parcel:
-    """A plan and what travels beside it: texts of secrets by name, files of blobs."""
+    """A plan and what travels beside it: texts of secrets by name, files of blobs.
+
+    ``agreed`` are the outcomes of the check that somebody has agreed to: a node that is not as
+    they say refuses the plan.  With ``remember`` the node keeps the plan, to tell drift from it;
+    with ``again`` it takes the one that it has kept under the plan's name instead of this one.
+    """
 
     plan: Plan
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     blobs: Mapping[str, tuple[Blob, Path]] = field(default_factory=dict)
+    agreed: Sequence[Outcome] | None = None
+    remember: bool = False
+    again: bool = False
 
 
 class Stop:
@@ -149,15 +157,7 @@ class Session:
         raise self._silent("without telling its facts")
 
     def _converse(self, parcel: Parcel, run: str, by: str, watch: Watch, stop: Stop) -> Report:
-        order = {
-            "run": run,
-            "by": by,
-            "plan": plan_json(parcel.plan),
-            "digest": digest(parcel.plan),
-            "secrets": dict(parcel.secrets),
-            "blobs": [{"sha256": b.sha256, "size": b.size} for b, _ in parcel.blobs.values()],
-        }
-        self._channel.send(json.dumps(order).encode())
+        self._channel.send(json.dumps(_order(parcel, run, by)).encode())
         try:
             for event in self._incoming:
                 kind = event.get("type")
@@ -235,6 +235,25 @@ class StepError(Failed):
         self.step = step
 
 
+def _order(parcel: Parcel, run: str, by: str) -> dict[str, Any]:
+    """What the node is told to do, as one JSON value."""
+    order: dict[str, Any] = {
+        "run": run,
+        "by": by,
+        "secrets": dict(parcel.secrets),
+        "blobs": [{"sha256": b.sha256, "size": b.size} for b, _ in parcel.blobs.values()],
+    }
+    if parcel.again:
+        order["again"] = parcel.plan.name
+    else:
+        order |= {"plan": plan_json(parcel.plan), "digest": digest(parcel.plan)}
+    if parcel.agreed is not None:
+        order["agreed"] = [{**outcome_json(outcome), "diff": []} for outcome in parcel.agreed]
+    if parcel.remember:
+        order["remember"] = True
+    return order
+
+
 def _send_blobs(channel: Channel, parcel: Parcel, event: Event) -> None:
     for sha256 in event["blobs"]:
         if sha256 not in parcel.blobs:  # a node asks only for what it was offered
@@ -290,6 +309,14 @@ def _attached(transport: Transport, run: str, seen: _Seen, lost: Unreachable, st
     ) from lost
 
 
+def attach(transport: Transport, run: str, *, watch: Watch, stop: Stop | None = None) -> Report:
+    """A run told from its beginning, followed to its end when it still goes on.
+
+    Raises ``Failed``: ``run-unknown``, ``run-broken-off``; ``Unreachable``.
+    """
+    return _attach(transport, run, _Seen(watch), stop or Stop())
+
+
 def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
     known = seen.count
     with transport.open(["attach", run]) as channel:
@@ -337,8 +364,11 @@ def _well_formed(event: Event) -> None:
             _texts([event["id"], event.get("text", "")])
         elif kind == "runs":
             _runs(event)
-        elif kind == "refused" and event.get("holder") is not None:
-            int(event["holder"].get("since", 0))
+        elif kind == "refused":
+            if event.get("holder") is not None:
+                int(event["holder"].get("since", 0))
+            for one in event.get("moved", ()):
+                _texts([one["step"], one["place"], one["was"], one["is"]])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unreachable(
             "node-speaks-wrongly",
@@ -378,6 +408,33 @@ def _refused(event: Event) -> None:
             expected="no other run",
             found=f"{holder.get('plan', 'a run')} by {holder.get('by', 'someone')} since {since}",
             hint="wait for it to end, or look with: toque runs TARGET",
+        )
+    if code == "plan-moved":
+        raise Failed(
+            "plan-moved",
+            "the node is not as it was when the plan was made; nothing was changed",
+            expected="what the plan has seen",
+            found=f"{len(event['moved'])} steps that differ",
+            hint="make a new plan and look at it: toque plan TARGET --out FILE",
+            log=[
+                f"{one['step']} ({one['place']}): was {one['was']}, is {one['is']}"
+                for one in event["moved"]
+            ],
+        )
+    if code == "no-last-converge":
+        raise Failed(
+            "no-last-converge",
+            "the node remembers no converge of these recipes",
+            expected="an earlier toque converge or setup of the same event and recipes",
+            found=found,
+            hint="converge first, or compare with the cookbooks: toque plan TARGET",
+        )
+    if code == "secrets-gone":
+        raise Failed(
+            "secrets-gone",
+            "the last converge needed secrets that the project no longer has",
+            found=found,
+            hint="converge again: toque converge TARGET",
         )
     if code == "plan-altered":
         raise Failed("plan-altered", "the plan that arrived is not the one sent", found=found)

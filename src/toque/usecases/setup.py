@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ..errors import Failed
 from ..node.model import Plan, Report
-from ..node.wire import digest
+from ..node.wire import digest, marked
 from . import converge as carry
 from .converge import Stop, Watch
 from .place import Place
@@ -18,11 +19,16 @@ Attributes = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan for one node, with the check that says what it would do there."""
+    """A plan for one node, with the check that says what it would do there.
+
+    ``event`` and ``only`` say from which recipes it was made.
+    """
 
     plan: Plan
     digest: str
     report: Report
+    event: str = "setup"
+    only: tuple[str, ...] = ()
 
 
 def plan(
@@ -39,7 +45,7 @@ def plan(
         sent = _parcel(session, site, place, event=event, only=only, attributes=attributes)
         report = session.carry_out(sent, by=site.by, watch=watch)
     carry.succeeded(report, place.node.name)
-    return Planned(sent.plan, digest(sent.plan), report)
+    return Planned(sent.plan, digest(sent.plan), report, event, tuple(only))
 
 
 def setup(
@@ -55,6 +61,55 @@ def setup(
     """Converge ``place``.  Raises ``Failed`` with the step that could not be put right."""
     with carry.Session(place.transport) as session:
         sent = _parcel(session, site, place, event=event, only=only, attributes=attributes)
+        sent = replace(sent, remember=True)
+        report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
+    return carry.succeeded(report, place.node.name)
+
+
+def agreed(
+    site: Site, place: Place, saved: Planned, *, watch: Watch, stop: Stop | None = None
+) -> Report:
+    """Apply a plan that was saved, if the node is still as the plan has seen it.
+
+    Raises ``Failed``: ``plan-moved`` before anything is changed, ``step-failed`` (with the node's
+    ``plan-exceeded`` where a step would do more than was shown), ``plan-parts-gone``.
+    """
+    with carry.Session(place.transport) as session:
+        # Secrets and large files are in no saved plan: the cookbooks are asked for them again.
+        now = _parcel(session, site, place, event=saved.event, only=saved.only, attributes=None)
+        for mark, there in (("$secret", now.secrets), ("$blob", now.blobs)):
+            missing = {m for s in saved.plan.steps for m in marked(s.fields, mark)} - set(there)
+            if missing:
+                raise Failed(
+                    "plan-parts-gone",
+                    "the plan names something that the cookbooks no longer bring along",
+                    expected="the secrets and files of the time when it was made",
+                    found=f"no {mark[1:]} {', '.join(sorted(missing))}",
+                    hint="make a new plan: toque plan TARGET --out FILE",
+                )
+        sent = replace(now, plan=saved.plan, agreed=saved.report.outcomes, remember=True)
+        report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
+    return carry.succeeded(report, place.node.name)
+
+
+def drift(
+    site: Site,
+    place: Place,
+    *,
+    event: str = "setup",
+    only: Sequence[str] = (),
+    undo: bool = False,
+    watch: Watch,
+    stop: Stop | None = None,
+) -> Report:
+    """What differs on ``place`` from its last converge; with ``undo`` it is put right.
+
+    It is the plan of that converge that is compared, whatever the cookbooks say today.
+    Raises ``Failed``: ``no-last-converge``, ``secrets-gone``, ``step-failed``.
+    """
+    with carry.Session(place.transport, "apply" if undo else "check") as session:
+        sent = _parcel(session, site, place, event=event, only=only, attributes=None)
+        sent = replace(sent, again=True)
         report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
     return carry.succeeded(report, place.node.name)
 
@@ -74,4 +129,5 @@ def _parcel(
 
     recipes = recipes_for(site.project, place.node, event, only)
     inputs, files = inputs_for(site, place.node, session.facts, ports=place.ports, run=attributes)
-    return parcel(f"{event} {place.node.name}", recipes, inputs, files)[1]
+    name = " ".join((event, place.node.name, *only))
+    return parcel(name, recipes, inputs, files)[1]

@@ -81,7 +81,7 @@ def test_help_of_the_whole_lists_what_the_commands_themselves_say() -> None:
         (["--frobnicate"], "--frobnicate"),
         (["deploy", "--frobnicate"], "--frobnicate"),
         (["kitchen", "frobnicate"], "frobnicate"),
-        (["runs"], "TARGET"),
+        (["runs", "show"], "RUN"),
         (["deploy", "a", "b", "c"], "unexpected extra argument"),
     ],
 )

@@ -5,12 +5,14 @@ from typing import ClassVar, FrozenSet, Optional, Tuple
 
 import pytest
 
+from toque.node.attempt import HIDDEN
 from toque.node.engine import walk
 from toque.node.errors import NotReady, StepFailed
 from toque.node.journal import MemoryJournal
 from toque.node.memory import MemorySystem
 from toque.node.model import Action, Guard, Plan, Step
 from toque.node.resource import Resource, State
+from toque.node.seal import sealer
 from toque.node.system import System
 
 
@@ -210,3 +212,156 @@ def test_a_verb_that_the_type_no_longer_has_is_forgotten_and_breaks_nothing() ->
     outcomes = run(system, step("/svc"), journal=journal)
 
     assert (statuses(outcomes), outcomes[0].actions, journal.owed()) == (["ok"], (), ())
+
+
+class Flaky(MemorySystem):
+    """A machine on which the first ``failures`` writes fail."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    def write(self, path: str, data: bytes, **rest: object) -> None:  # type: ignore[override]
+        if self.failures:
+            self.failures -= 1
+            raise StepFailed("command-failed", "words of a program", log=["its last line"])
+        super().write(path, data, **rest)  # type: ignore[arg-type]
+
+
+def test_step_is_tried_again_as_often_as_it_says_and_waits_between() -> None:
+    system = Flaky(2)
+
+    (outcome,) = run(system, step("/a", retries=2, retry_wait_s=7.0))
+
+    assert outcome.status.value == "changed"
+    assert outcome.notes == ("attempt 3 of 3 succeeded",)
+    assert system.clock == 14.0
+    assert run(Flaky(2), step("/a", retries=1))[0].status.value == "failed"
+
+
+def test_check_does_not_try_again() -> None:
+    system = MemorySystem()
+
+    (outcome,) = run(system, step("/a", breaks="not-ready", retries=3), check=True)
+
+    assert (outcome.status.value, system.clock) == ("failed", 0.0)
+
+
+def test_sensitive_step_shows_neither_its_difference_nor_a_programs_words() -> None:
+    shown = run(MemorySystem(), step("/a", text="tell nobody", sensitive=True))[0]
+    failed = run(Flaky(1), step("/a", sensitive=True))[0]
+
+    assert (shown.status.value, shown.diff) == ("changed", (HIDDEN,))
+    assert failed.trouble is not None
+    assert failed.trouble["code"] == "command-failed"
+    assert "words" not in str(failed.trouble)
+    assert "its last line" not in str(failed.trouble)
+
+
+def agreed(system: MemorySystem, *steps: Step, journal: MemoryJournal | None = None):
+    """What a check shows, by step."""
+    shown = run(system, *steps, journal=journal, check=True)
+    return {outcome.step: outcome for outcome in shown}
+
+
+def applied(system: MemorySystem, plan, *steps: Step):
+    return walk(
+        Plan("test", steps),
+        system,
+        {"note": Note},
+        journal=MemoryJournal(),
+        secrets={},
+        agreed=plan,
+    )
+
+
+def test_apply_of_an_agreed_plan_does_what_was_shown() -> None:
+    system = MemorySystem(files={"/b": b"x"})
+    steps = (step("/a", notify=(Action("note:/b", "reload"),)), step("/b"))
+    plan = agreed(system, *steps)
+
+    outcomes = applied(system, plan, *steps)
+
+    assert [(o.status.value, o.actions) for o in outcomes] == [
+        ("changed", ()),
+        ("ok", ("reload",)),
+    ]
+    assert plan["note:/b"].actions == ("reload",)
+
+
+def test_apply_refuses_a_step_that_would_do_more_than_was_agreed() -> None:
+    system = MemorySystem(files={"/b": b"x"})
+    steps = (step("/a"), step("/b"))
+    plan = agreed(system, *steps)
+    system.put("/b", b"moved meanwhile")
+
+    outcomes = applied(system, plan, *steps)
+
+    assert statuses(outcomes) == ["changed", "failed"]
+    assert outcomes[1].trouble["code"] == "plan-exceeded"
+    assert system.read("/b") == b"moved meanwhile"
+
+
+def test_apply_refuses_a_verb_that_nobody_has_seen() -> None:
+    system = MemorySystem(files={"/b": b"x"})
+    plan = agreed(system, step("/b"))
+
+    owed = MemoryJournal((Action("note:/b", "restart"),))
+    outcomes = walk(
+        Plan("test", (step("/b"),)),
+        system,
+        {"note": Note},
+        journal=owed,
+        secrets={},
+        agreed=plan,
+    )
+
+    assert outcomes[0].trouble["code"] == "plan-exceeded"
+    assert system.stat("/log") is None
+    assert owed.owed() == (Action("note:/b", "restart"),)
+
+
+def test_apply_may_do_less_than_was_agreed() -> None:
+    system = MemorySystem()
+    plan = agreed(system, step("/a"))
+    system.put("/a", b"x")
+
+    assert statuses(applied(system, plan, step("/a"))) == ["ok"]
+
+
+def test_what_an_unknown_step_may_owe_is_shown_as_perhaps() -> None:
+    system = MemorySystem(files={"/c": b"x"})
+    steps = (
+        step("/a"),
+        step("/b", breaks="not-ready", notify=(Action("note:/c", "reload"),)),
+        step("/c"),
+    )
+
+    plan = agreed(system, *steps)
+
+    assert plan["note:/b"].status.value == "unknown"
+    assert plan["note:/c"].actions == ("reload?",)
+
+
+def test_seals_tell_what_was_found_only_to_whoever_has_the_key() -> None:
+    system = MemorySystem(files={"/a": b"one"})
+
+    def seen(key: bytes):
+        return walk(
+            Plan("test", (step("/a"),)),
+            system,
+            {"note": Note},
+            journal=MemoryJournal(),
+            secrets={},
+            check=True,
+            seal=sealer(key),
+        )[0].seen
+
+    first = seen(b"k" * 32)
+    assert first == seen(b"k" * 32)
+    assert first != seen(b"l" * 32)
+    system.put("/a", b"two")
+    assert first != seen(b"k" * 32)
+    assert set(first) == {"exists", "text"}
+    system.remove("/a")
+    assert seen(b"k" * 32) == {}

@@ -121,7 +121,7 @@ def test_check_changes_nothing_takes_no_lock_and_leaves_no_record(
 
     assert events[-1]["report"]["outcomes"][0]["status"] == "would-change"
     assert not (tmp_path / "a").exists()
-    assert set(os.listdir(node.state)) == {"rt", "blobs"}
+    assert set(os.listdir(node.state)) == {"rt", "blobs", "seal.key"}
 
 
 def test_walk_goes_on_when_the_program_on_the_wire_is_killed(node: Node, tmp_path: Path) -> None:
@@ -428,7 +428,7 @@ def test_stop_of_a_check_is_nobodys(tmp_path: Path) -> None:
 
     said: List[Any] = []
     plan = Plan("p", ())
-    Walker(plan, {"run": RUN, "by": "ada"}, Facts(), str(tmp_path)).check(said.append)
+    Walker(plan, "", {"run": RUN, "by": "ada"}, Facts(), str(tmp_path)).check(said.append)
 
     assert [event["type"] for event in said] == ["start", "report"]
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["seal.key"]
