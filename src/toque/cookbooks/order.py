@@ -9,6 +9,7 @@ from ..errors import BadCookbook, nearest
 from ..node.model import Action
 from ..node.resource import Resource
 from ..node.resources.package import Package, mergeable, merged
+from .claims import check_claims
 from .recipe import Added
 
 
@@ -16,6 +17,7 @@ def arrange(added: Sequence[Added]) -> tuple[Added, ...]:
     """The steps of a plan.  Pure; raises ``BadCookbook``."""
     once, again = _joined(added)
     _check_packages(once)
+    check_claims(once)
     _check_notifications(once, again)
     # Merging can make a step that is already there: the same packages, asked for in pieces.
     return tuple(_joined(_merged(once))[0])

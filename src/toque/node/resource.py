@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
+from .claim import Claim
 from .system import System
 
 State = Mapping[str, Any]
@@ -57,6 +58,10 @@ class Resource(ABC):
 
     def validate(self) -> None:  # noqa: B027 - a hook that most types do without
         """Raise ``Invalid`` for a declaration that can never be right.  Pure."""
+
+    def claims(self) -> Sequence[Claim]:
+        """What of the machine's files this declaration manages; two in a plan may not meet."""
+        return ()
 
     @abstractmethod
     def wanted(self) -> Optional[State]:

@@ -2,8 +2,9 @@
 
 import os
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, List, Optional
+from typing import ClassVar, FrozenSet, List, Optional, Sequence
 
+from ..claim import Claim
 from ..errors import StepFailed
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
@@ -43,6 +44,9 @@ class Directory(Resource):
             raise Invalid("recursive", "only together with absent=True", self.recursive)
         if self.absent and os.path.normpath(self.path) in SYSTEM_DIRECTORIES:
             raise Invalid("path", "a directory that a system can do without", self.path)
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(self.path, below=self.recursive),)
 
     def wanted(self) -> Optional[State]:
         if self.absent:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, Optional, Sequence, Tuple, Union
 
+from ..claim import Claim
 from ..errors import NotReady, StepFailed
 from ..paths import Stat
 from ..resource import EXISTS, Invalid, Resource, State, show_states
@@ -55,6 +56,9 @@ class File(Resource):
             raise Invalid(
                 "mode", "no access for others to secret content, as in 0o600", octal(self.mode)
             )
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(self.path, part=self.content is None and not self.absent),)
 
     def wanted(self) -> Optional[State]:
         if self.absent:
@@ -197,7 +201,7 @@ def wrong_kind(path: str, expected: str, there: Stat) -> StepFailed:
     types = {"file": "File", "directory": "Directory", "link": "Link"}
     hint = f"look at it with: ls -ld {path}"
     if there.kind in types:
-        hint += f'; to remove it, add {types[there.kind]}("{path}", absent=True) before this step'
+        hint += f'; if it may go, converge once with {types[there.kind]}("{path}", absent=True)'
     return StepFailed(
         "wrong-kind",
         f"{path} is not {expected}",

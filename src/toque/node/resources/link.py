@@ -1,8 +1,9 @@
 """Symbolic links."""
 
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, Optional
+from typing import ClassVar, FrozenSet, Optional, Sequence
 
+from ..claim import Claim
 from ..resource import Invalid, Resource, State
 from ..system import System
 from .directory import valid_path
@@ -26,6 +27,9 @@ class Link(Resource):
         valid_path("path", self.path)
         if not self.absent and (not self.target or "\0" in self.target):
             raise Invalid("target", "a path for the link to lead to", self.target)
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(self.path),)
 
     def wanted(self) -> Optional[State]:
         return None if self.absent else {"target": self.target}

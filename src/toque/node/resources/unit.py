@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, Optional
+from typing import ClassVar, FrozenSet, Optional, Sequence
 
+from ..claim import Claim
 from ..errors import StepFailed
 from ..inits import choose
 from ..inits.unitfile import UnitSyntax, parse
@@ -47,6 +48,9 @@ class Unit(Resource):
             parse(self.content)
         except UnitSyntax as error:
             raise Invalid("content", "the text of a unit", str(error)) from error
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(self.path),)
 
     def wanted(self) -> Optional[State]:
         return None if self.absent else {"content": self.content, "loaded": True}
