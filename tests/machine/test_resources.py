@@ -30,8 +30,6 @@ ELSEWHERE = {"checkout", "current", "instance", "releases", "retired", "venv"}
 # Types that are older than this test: each leaves this list with its file of cases.
 OWED = {
     "command",
-    "directory",
-    "file",
     "package",
     "postgres_database",
     "postgres_role",

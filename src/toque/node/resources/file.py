@@ -1,10 +1,10 @@
 """Files: content, owner and mode."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, Optional, Sequence, Tuple, Union
 
+from .. import backups, checked
 from ..claim import Claim
 from ..errors import NotReady, StepFailed
 from ..paths import Stat
@@ -14,7 +14,6 @@ from ..values import Blob, Secret
 from .directory import octal, valid_mode, valid_owners, valid_path
 
 LONGEST_TEXT = 256 * 1024  # bytes; longer texts are compared by digest and not shown
-UNCHECKED = ".toque-unchecked-"  # beside a file whose check has not been passed yet
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,14 @@ class File(Resource):
     ``("nginx", "-t")``, the program looks at the whole configuration: the new file is put in place
     first and the old one is put back when it is refused.
 
+    ``create_only=True`` writes the content only when there is no file yet, for what a program or a
+    person changes later; owner and mode are managed all the same.
+
+    ``backups`` is how many earlier versions are kept under ``/var/lib/toque/backups``, for root
+    alone; 0 keeps none.  Five are what Chef keeps: what a person wrote on the machine survives the
+    first converge and some repairs after it.  What is secret or larger than 1 MiB is never kept,
+    so that a secret that was rotated is gone.
+
     ``sensitive_content=True`` keeps the content out of diffs, as a ``Secret`` does by itself.
     """
 
@@ -41,6 +48,8 @@ class File(Resource):
     absent: bool = False
     check: Tuple[str, ...] = ()
     sensitive_content: bool = False
+    create_only: bool = False
+    backups: int = 5
     kind: ClassVar[str] = "file"
     disturbs: ClassVar[Optional[FrozenSet[str]]] = frozenset({"files"})
 
@@ -52,13 +61,18 @@ class File(Resource):
             raise Invalid("content", "none for a file that is to be absent", "some content")
         if self.check and self.content is None:
             raise Invalid("check", "content to check", self.check)
+        if self.create_only and self.content is None:
+            raise Invalid("create_only", "content for a file that is not there", self.create_only)
+        if self.backups < 0:
+            raise Invalid("backups", "0 or the number of versions to keep", self.backups)
         if self.sensitive() and self.mode is not None and self.mode & 0o007:
             raise Invalid(
                 "mode", "no access for others to secret content, as in 0o600", octal(self.mode)
             )
 
     def claims(self) -> Sequence[Claim]:
-        return (Claim(self.path, part=self.content is None and not self.absent),)
+        part = not self.absent and (self.content is None or self.create_only)
+        return (Claim(self.path, part=part),)
 
     def wanted(self) -> Optional[State]:
         if self.absent:
@@ -77,7 +91,7 @@ class File(Resource):
                 state["sha256"] = hashlib.sha256(data).hexdigest()
             else:
                 state["content"] = text
-        if self._checked_in_place():
+        if checked.in_place(self.check):
             state["checked"] = True
         return state
 
@@ -102,16 +116,19 @@ class File(Resource):
             "mode": octal(there.mode),
         }
         wanted = self.wanted() or {}
-        if "content" in wanted:
+        if self.create_only:  # whatever it holds is as wanted
+            state.update({k: wanted[k] for k in ("content", "sha256") if k in wanted})
+        elif "content" in wanted:
             state["content"] = _text(system.read(self.path))
         elif "sha256" in wanted:
             state["sha256"] = self._digest(system, there)
-        if self._checked_in_place():
-            state["checked"] = system.stat(self._unchecked()) is None
+        if checked.in_place(self.check):
+            state["checked"] = not checked.pending(system, self.path)
         return state
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         if self.absent:
+            self._keep(system)
             system.remove(self.path)
         elif self.content is not None and keys & {EXISTS, "content", "sha256", "checked"}:
             self._write(system)
@@ -158,42 +175,15 @@ class File(Resource):
         owner = self.owner or (there.owner if there else "root")
         group = self.group or (there.group if there else "root")
         mode = self.mode if self.mode is not None else (there.mode if there else born)
-        if not self._checked_in_place():
-            system.write(self.path, data, owner=owner, group=group, mode=mode, check=self.check)
-            return
-        # The marker is what to go back to.  One that is already there is from a killed run and
-        # holds the last text that was good.
-        marker = self._unchecked()
-        if system.stat(marker) is None:
-            if there is None:
-                system.link(marker, "nothing")
-            else:
-                old = system.read(self.path)
-                system.write(marker, old, owner=there.owner, group=there.group, mode=there.mode)
-        system.write(self.path, data, owner=owner, group=group, mode=mode)
-        result = system.run(self.check, check=False)
-        if result.code == 0:
-            system.remove(marker)
-            return
-        before = system.stat(marker)
-        if before is not None and before.kind == "file":
-            system.rename(marker, self.path)
-        else:
-            system.remove(self.path)
-            system.remove(marker)
-        raise StepFailed(
-            "check-failed",
-            f"{self.check[0]} refused the new {self.path}; what was there before is back",
-            expected=f"{' '.join(self.check)} to end with status 0",
-            found=f"status {result.code}",
-            log=result.tail(),
+        self._keep(system)
+        checked.replace(
+            system, self.path, data, owner=owner, group=group, mode=mode, check=self.check
         )
 
-    def _checked_in_place(self) -> bool:
-        return bool(self.check) and "{}" not in self.check
-
-    def _unchecked(self) -> str:
-        return os.path.join(os.path.dirname(self.path), UNCHECKED + os.path.basename(self.path))
+    def _keep(self, system: System) -> None:
+        """Keep what is there now, unless it is secret, or was never accepted by its check."""
+        if self.backups and not self.sensitive() and not checked.pending(system, self.path):
+            backups.keep(system, self.path, self.backups)
 
 
 def wrong_kind(path: str, expected: str, there: Stat) -> StepFailed:

@@ -5,6 +5,7 @@ import pwd
 
 import pytest
 
+from toque.node import backups
 from toque.node.errors import NotReady, StepFailed
 from toque.node.memory import MemorySystem
 from toque.node.model import Facts
@@ -133,12 +134,90 @@ def test_diff_shows_text_and_never_a_secret():
         File("/a", check=("true", "{}")),
         File("/a", content=Secret("k", "x")),  # mode 0644
         File("/a", content="x", sensitive_content=True, mode=0o604),
+        File("/a", create_only=True),
+        File("/a", absent=True, create_only=True),
+        File("/a", content="x", backups=-1),
     ],
     ids=lambda f: f"{f.path!r} {f.owner} {f.group} {f.mode:o}",
 )
 def test_declarations_that_can_never_be_right_are_refused(file):
     with pytest.raises(Invalid):
         file.validate()
+
+
+class TestCreateOnly:
+    def test_content_is_written_once_and_shown(self):
+        system = MemorySystem(files={"/etc/other": b""})
+        file = File("/etc/a", "first\n", owner="app", mode=0o640, create_only=True)
+        found = file.found(system)
+        assert "+first" in file.show(found, differing(file.wanted(), found))
+        assert "exists" in apply(file, system)
+        system.tree["/etc/a"].data = b"theirs\n"
+        assert apply(file, system) == frozenset()
+        assert system.read("/etc/a") == b"theirs\n"
+
+    @pytest.mark.parametrize("content", ["first", b"\xff", Blob("0" * 64, 5)])
+    def test_owner_and_mode_are_put_right_all_the_same(self, content):
+        system = MemorySystem(files={"/etc/a": b"theirs"})
+        file = File("/etc/a", content, owner="app", mode=0o600, create_only=True)
+        assert apply(file, system) == {"owner", "mode"}
+        assert system.read("/etc/a") == b"theirs"
+
+
+class TestBackups:
+    def versions(self, system, path="/etc/a"):
+        folder = "/var/lib/toque/backups/" + path[1:].replace("/", "%2F")
+        return {n: system.read(f"{folder}/{n}") for n in system.names(folder)}
+
+    def test_newest_few_are_kept_for_root_alone(self):
+        system = MemorySystem(files={"/etc/a": b"by hand"})
+        for number in range(8):
+            apply(File("/etc/a", str(number), backups=3), system)
+        assert self.versions(system) == {"000006": b"4", "000007": b"5", "000008": b"6"}
+        folder = system.stat("/var/lib/toque/backups/etc%2Fa")
+        assert (folder.owner, folder.mode) == ("root", 0o700)
+        kept = system.stat("/var/lib/toque/backups/etc%2Fa/000008")
+        assert (kept.owner, kept.group, kept.mode) == ("root", "root", 0o600)
+
+    def test_what_was_by_hand_survives_the_first_converge_and_a_removal(self):
+        system = MemorySystem(files={"/etc/a": b"by hand", "/etc/b": b"too"})
+        apply(File("/etc/a", "ours"), system)
+        apply(File("/etc/b", absent=True), system)
+        assert self.versions(system) == {"000001": b"by hand"}
+        assert self.versions(system, "/etc/b") == {"000001": b"too"}
+
+    def test_same_text_is_not_kept_twice(self):
+        system = MemorySystem(files={"/etc/a": b"old"}, programs={"nginx": refuse})
+        for _ in range(3):
+            with pytest.raises(StepFailed):
+                apply(File("/etc/a", "bad", check=("nginx", "-t")), system)
+        assert self.versions(system) == {"000001": b"old"}
+
+    @pytest.mark.parametrize(
+        "file",
+        [
+            File("/etc/a", Secret("key", "new"), mode=0o600),
+            File("/etc/a", "new", mode=0o600, sensitive_content=True),
+            File("/etc/a", "new", backups=0),
+            File("/etc/a", "new", create_only=True),
+            File("/etc/a", "old"),
+        ],
+        ids=["secret", "sensitive", "none asked for", "create only", "unchanged"],
+    )
+    def test_nothing_is_kept(self, file):
+        system = MemorySystem(files={"/etc/a": b"old"})
+        apply(file, system)
+        assert self.versions(system) == {}
+
+    def test_what_is_too_large_is_not_kept(self):
+        system = MemorySystem(files={"/etc/a": b"x" * (backups.LARGEST + 1)})
+        apply(File("/etc/a", "new"), system)
+        assert self.versions(system) == {}
+
+    def test_two_paths_never_share_a_folder(self):
+        paths = ["/a/b", "/a%2Fb", "/a%252Fb", "/" + "x" * 300, "/" + "x" * 301]
+        assert len({backups.folder_of(path) for path in paths}) == len(paths)
+        assert all(len(backups.folder_of(p).rsplit("/", 1)[1]) <= 255 for p in paths)
 
 
 class TestCheckOfTheWholeConfiguration:
@@ -174,6 +253,14 @@ class TestCheckOfTheWholeConfiguration:
             apply(self.site(), system)
         assert system.names("/etc/nginx") == ["b"]
 
+    def test_text_that_nothing_could_check_gives_way_too(self):
+        system = MemorySystem(files={"/etc/nginx/a": b"old\n"})
+        with pytest.raises(NotReady) as failed:
+            apply(self.site(), system)
+        assert failed.value.code == "program-missing"
+        assert system.read("/etc/nginx/a") == b"old\n"
+        assert system.names("/etc/nginx") == ["a"]
+
     @pytest.mark.parametrize("old", [b"old\n", None])
     def test_run_killed_before_the_check_is_checked_by_the_next(self, old):
         class Killed(Exception):
@@ -202,8 +289,9 @@ class TestOnThisMachine:
     def test_staged_copy_is_what_the_check_sees(self, tmp_path):
         system = RealSystem(Facts())
         path = str(tmp_path / "a")
-        good = File(path, "good\n", ME, MINE, check=("grep", "-q", "good", "{}"))
-        bad = File(path, "bad\n", ME, MINE, check=("grep", "-q", "good", "{}"))
+        check = ("grep", "-q", "good", "{}")
+        good = File(path, "good\n", ME, MINE, check=check, backups=0)
+        bad = File(path, "bad\n", ME, MINE, check=check, backups=0)
         assert "exists" in apply(good, system)
         with pytest.raises(StepFailed) as failed:
             apply(bad, system)
