@@ -13,6 +13,7 @@ from .paths import Stat
 from .system import Result, command_failed
 
 T = TypeVar("T")
+MOST_LINKS = 40  # as the kernel: path_resolution(7)
 Program = Callable[[Sequence[str], bytes, Optional[str]], Result]
 
 
@@ -82,20 +83,32 @@ class MemorySystem:
         return result
 
     def stat(self, path: str) -> Optional[Stat]:
-        entry = self.tree.get(self._real(path))
+        try:
+            entry = self.tree.get(self._real(path))
+        except NotADirectoryError:
+            return None
         if entry is None:
             return None
-        size = len(entry.data)
+        size = len(entry.target.encode() if entry.kind == "link" else entry.data)
         return Stat(entry.kind, entry.owner, entry.group, entry.mode, size, entry.target)
 
     def read(self, path: str) -> bytes:
         entry = self.tree.get(self._real(path))
-        if entry is None or entry.kind != "file":
+        if entry is None:
             raise FileNotFoundError(path)
+        if entry.kind != "file":
+            raise _wrong_kind(f"{path} is not a file", entry)
         return entry.data
 
     def names(self, path: str) -> List[str]:
-        top = self._real(path).rstrip("/") + "/"
+        try:
+            top = self._real(path, whole=True)
+        except NotADirectoryError as error:
+            raise StepFailed("wrong-kind", f"{path} is not a directory") from error
+        entry = self.tree.get(top)
+        if entry is not None and entry.kind != "directory":
+            raise _wrong_kind(f"{path} is not a directory", entry)
+        top = top.rstrip("/") + "/"
         below = (p[len(top) :] for p in self.tree if p.startswith(top) and p != top)
         return sorted(name for name in below if name and "/" not in name)
 
@@ -109,38 +122,65 @@ class MemorySystem:
         mode: int = 0o644,
         check: Sequence[str] = (),
     ) -> None:
-        path = self._parent_checked(path)
-        if check and self.run(check, check=False).code != 0:
-            raise StepFailed("check-failed", f"{check[0]} refused the new {path}")
-        self.tree[path] = Entry("file", data, owner=owner, group=group, mode=mode)
+        path = self._parent_checked(path, "write")
+        staged = f"{path.rpartition('/')[0]}/.toque-{0:016}-{path.rpartition('/')[2]}"
+        self.tree[staged] = Entry("file", data, owner=owner, group=group, mode=mode)
+        try:
+            if check:
+                result = self.run([staged if a == "{}" else a for a in check], check=False)
+                if result.code != 0:
+                    raise StepFailed(
+                        "check-failed",
+                        f"{check[0]} refused the new {path}; the old one stays",
+                        expected=f"{' '.join(check)} to end with status 0",
+                        found=f"status {result.code}",
+                        log=result.tail(),
+                    )
+            self._replace(staged, path, "write")
+        finally:
+            self.tree.pop(staged, None)
 
     def mkdir(self, path: str, *, owner: str, group: str, mode: int) -> None:
-        path = self._parent_checked(path)
+        path = self._parent_checked(path, "make")
+        if path in self.tree:
+            raise _wrong_kind(f"cannot make {path}: File exists", self.tree[path])
         self.tree[path] = Entry("directory", owner=owner, group=group, mode=mode)
 
     def chown(self, path: str, owner: Optional[str], group: Optional[str]) -> None:
-        entry = self.tree[self._real(path)]
+        entry = self._own(path, "change the owner of")
         entry.owner = owner if owner is not None else entry.owner
         entry.group = group if group is not None else entry.group
+        if entry.kind == "file":
+            entry.mode &= 0o1777  # the kernel clears set-id bits: chown(2)
 
     def chmod(self, path: str, mode: int) -> None:
-        self.tree[self._real(path)].mode = mode
+        self._own(path, "change the mode of").mode = mode
 
     def link(self, path: str, target: str) -> None:
-        self.tree[self._parent_checked(path)] = Entry("link", target=target, mode=0o777)
+        path = self._parent_checked(path, "link")
+        self._not_a_directory(path, "link")
+        self.tree[path] = Entry("link", target=target, mode=0o777)
 
     def rename(self, old: str, new: str) -> None:
-        old, new = self._real(old), self._parent_checked(new)
-        for path in [p for p in self.tree if p == old or p.startswith(old + "/")]:
-            self.tree[new + path[len(old) :]] = self.tree.pop(path)
+        goal = self._parent_checked(new, f"rename {old} to")
+        source = self._parent_checked(old, f"rename {old} to")
+        if source not in self.tree:
+            raise NotReady("file-missing", f"cannot rename {old} to {new}: it is not there")
+        self._replace(source, goal, f"rename {old} to")
 
     def remove(self, path: str) -> None:
-        self.tree.pop(self._real(path), None)
+        try:
+            path = self._real(path)
+        except NotADirectoryError:
+            return
+        if self._below(path):
+            raise StepFailed("directory-not-empty", f"cannot remove {path}: it is not empty")
+        self.tree.pop(path, None)
 
     def remove_tree(self, path: str) -> None:
         top = self._real(path)
-        for below in [p for p in self.tree if p == top or p.startswith(top + "/")]:
-            del self.tree[below]
+        for below in [top, *self._below(top)]:
+            self.tree.pop(below, None)
 
     def blob(self, sha256: str) -> str:
         path = f"/var/lib/toque/blobs/{sha256}"
@@ -175,21 +215,75 @@ class MemorySystem:
     def monotonic(self) -> float:
         return self.clock
 
-    def _real(self, path: str) -> str:
-        """``path`` with links in its parents followed, as the kernel would."""
-        parts = path.strip("/").split("/")
-        at = ""
-        for part in parts[:-1]:
-            at = f"{at}/{part}"
-            entry = self.tree.get(at)
-            if entry is not None and entry.kind == "link":
-                target = entry.target
-                at = target if target.startswith("/") else f"{at.rsplit('/', 1)[0]}/{target}"
-        return f"{at}/{parts[-1]}"
+    def _real(self, path: str, *, whole: bool = False) -> str:
+        """``path`` with links in its parents followed, with ``whole`` also itself, as the kernel
+        would.  Raises ``NotADirectoryError`` when a parent is something else."""
+        parts = [part for part in path.split("/") if part]
+        at, links = "", 0
+        while parts:
+            part = parts.pop(0)
+            if part in (".", ".."):
+                at = at if part == "." else at.rpartition("/")[0]
+                continue
+            step = f"{at}/{part}"
+            entry = self.tree.get(step)
+            if entry is not None and (parts or whole) and entry.kind == "link":
+                links += 1
+                if links > MOST_LINKS:
+                    raise StepFailed("unsafe-path", f"{path} leads through links for ever")
+                at = "" if entry.target.startswith("/") else at
+                parts = [*(p for p in entry.target.split("/") if p), *parts]
+                continue
+            if entry is not None and parts and entry.kind != "directory":
+                raise NotADirectoryError(path)
+            at = step
+        return at or "/"
 
-    def _parent_checked(self, path: str) -> str:
-        path = self._real(path)
-        above = path.rsplit("/", 1)[0] or "/"
+    def _parent_checked(self, path: str, verb: str) -> str:
+        try:
+            path = self._real(path)
+        except NotADirectoryError as error:
+            raise StepFailed("wrong-kind", f"cannot {verb} {path}: Not a directory") from error
+        above = path.rpartition("/")[0] or "/"
         if above not in self.tree:
-            raise NotReady("directory-missing", f"there is no directory {above}")
+            raise NotReady(
+                "directory-missing",
+                f"cannot {verb} {path}: its directory is not there",
+                expected=f"a directory {above}",
+                hint=f'add Directory("{above}") before this step',
+            )
         return path
+
+    def _below(self, path: str) -> List[str]:
+        top = path.rstrip("/") + "/"
+        return [p for p in self.tree if p.startswith(top) and p != top]
+
+    def _own(self, path: str, verb: str) -> Entry:
+        """The file or directory whose owner and mode may be changed."""
+        entry = self.tree.get(self._parent_checked(path, verb))
+        if entry is None:
+            raise NotReady("file-missing", f"cannot {verb} {path}: it is not there")
+        if entry.kind not in ("file", "directory"):
+            raise _wrong_kind(f"{path} is not a file or directory", entry)
+        return entry
+
+    def _not_a_directory(self, path: str, verb: str) -> None:
+        there = self.tree.get(path)
+        if there is not None and there.kind == "directory":
+            raise _wrong_kind(f"cannot {verb} {path}: Is a directory", there)
+
+    def _replace(self, source: str, goal: str, verb: str) -> None:
+        """rename(2): a file never over a directory, a directory only over an empty one."""
+        there = self.tree.get(goal)
+        if self.tree[source].kind != "directory":
+            self._not_a_directory(goal, verb)
+        elif there is not None and there.kind != "directory":
+            raise _wrong_kind(f"cannot {verb} {goal}: Not a directory", there)
+        elif self._below(goal):
+            raise StepFailed("directory-not-empty", f"cannot {verb} {goal}: it is not empty")
+        for path in [source, *self._below(source)]:
+            self.tree[goal + path[len(source) :]] = self.tree.pop(path)
+
+
+def _wrong_kind(message: str, there: Entry) -> StepFailed:
+    return StepFailed("wrong-kind", message, found=f"a {there.kind}")

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Iterator, Tuple, Union
+from typing import Callable, Iterator, Tuple, Union
 
 import pytest
 
@@ -135,3 +135,118 @@ def test_blob_that_did_not_travel_is_named(there: Tuple[Any, str]) -> None:
         system.blob("ab" * 32)
 
     assert error.value.code == "blob-missing"
+
+
+def failure(attempt: Callable[[], object]) -> str:
+    with pytest.raises(StepFailed) as error:
+        attempt()
+    return error.value.code
+
+
+def test_directory_with_something_in_it_stays(there: Tuple[Any, str]) -> None:
+    system, top = there
+    system.mkdir(f"{top}/d", owner="root", group="root", mode=0o755)
+    system.write(f"{top}/d/a", b"kept")
+
+    code = failure(lambda: system.remove(f"{top}/d"))
+
+    assert code == "directory-not-empty"
+    assert system.read(f"{top}/d/a") == b"kept"
+
+
+def test_nothing_takes_the_place_of_a_directory(there: Tuple[Any, str]) -> None:
+    system, top = there
+    system.mkdir(f"{top}/d", owner="root", group="root", mode=0o755)
+    system.write(f"{top}/a", b"")
+
+    codes = [
+        failure(lambda: system.write(f"{top}/d", b"")),
+        failure(lambda: system.link(f"{top}/d", "a")),
+        failure(lambda: system.rename(f"{top}/a", f"{top}/d")),
+        failure(lambda: system.mkdir(f"{top}/d", owner="root", group="root", mode=0o755)),
+        failure(lambda: system.mkdir(f"{top}/a", owner="root", group="root", mode=0o755)),
+    ]
+
+    assert codes == ["wrong-kind"] * 5
+    assert system.names(top) == ["a", "d"]
+
+
+def test_directory_with_all_in_it_moves(there: Tuple[Any, str]) -> None:
+    system, top = there
+    system.mkdir(f"{top}/d", owner="root", group="root", mode=0o750)
+    system.write(f"{top}/d/a", b"one")
+    system.mkdir(f"{top}/full", owner="root", group="root", mode=0o755)
+    system.write(f"{top}/full/b", b"")
+
+    code = failure(lambda: system.rename(f"{top}/d", f"{top}/full"))
+    system.rename(f"{top}/d", f"{top}/e")
+
+    assert code == "directory-not-empty"
+    assert system.read(f"{top}/e/a") == b"one"
+    assert system.names(top) == ["e", "full"]
+
+
+def test_file_is_no_directory_to_anybody(there: Tuple[Any, str]) -> None:
+    system, top = there
+    system.write(f"{top}/a", b"")
+
+    assert system.stat(f"{top}/a/b") is None
+    with pytest.raises(NotADirectoryError):
+        system.read(f"{top}/a/b")
+    assert failure(lambda: system.write(f"{top}/a/b", b"")) == "wrong-kind"
+    assert failure(lambda: system.names(f"{top}/a")) == "wrong-kind"
+    assert failure(lambda: system.read(top)) == "wrong-kind"
+    system.remove(f"{top}/a/b")
+
+
+def test_owner_and_mode_need_a_file_or_directory(there: Tuple[Any, str]) -> None:
+    system, top = there
+    system.link(f"{top}/way", "nowhere")
+
+    codes = [
+        failure(lambda: system.chmod(f"{top}/none", 0o600)),
+        failure(lambda: system.chown(f"{top}/none", "root", None)),
+        failure(lambda: system.chmod(f"{top}/way", 0o600)),
+        failure(lambda: system.chown(f"{top}/way", "root", None)),
+        failure(lambda: system.rename(f"{top}/none", f"{top}/b")),
+    ]
+
+    assert codes == ["file-missing", "file-missing", "wrong-kind", "wrong-kind", "file-missing"]
+
+
+def test_change_of_owner_clears_set_id_bits(there: Tuple[Any, str]) -> None:
+    system, top = there
+    system.write(f"{top}/a", b"", mode=0o4755)
+
+    system.chown(f"{top}/a", "root", None)
+
+    status = system.stat(f"{top}/a")
+    assert status is not None
+    assert status.mode == 0o755
+
+
+def test_links_on_the_way_are_followed_one_after_another(there: Tuple[Any, str]) -> None:
+    system, top = there
+    system.mkdir(f"{top}/real", owner="root", group="root", mode=0o755)
+    system.link(f"{top}/one", "real")
+    system.link(f"{top}/two", f"{top}/one")
+
+    system.write(f"{top}/two/a", b"here")
+
+    assert system.read(f"{top}/real/a") == b"here"
+    assert system.names(f"{top}/two") == ["a"]
+
+
+def test_refused_text_leaves_the_old_one_and_nothing_else(there: Tuple[Any, str]) -> None:
+    system, top = there
+    if isinstance(system, MemorySystem):
+        system.programs["grep"] = lambda argv, stdin, user: Result(
+            argv, 0 if argv[1].encode() in system.read(argv[2]) else 1
+        )
+    system.write(f"{top}/a", b"good one", check=("grep", "good", "{}"))
+
+    code = failure(lambda: system.write(f"{top}/a", b"bad", check=("grep", "good", "{}")))
+
+    assert code == "check-failed"
+    assert system.read(f"{top}/a") == b"good one"
+    assert system.names(top) == ["a"]
