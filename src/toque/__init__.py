@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .node.resources.releases import Releases
     from .node.resources.retired import Retired
     from .node.resources.service import Service
+    from .node.resources.sysctl import Sysctl
     from .node.resources.unit import Unit
     from .node.resources.user import User
     from .node.resources.venv import Venv
@@ -52,6 +53,7 @@ _HOME = {
     "Retired": "node.resources.retired",
     "Secret": "node.values",
     "Service": "node.resources.service",
+    "Sysctl": "node.resources.sysctl",
     "Unit": "node.resources.unit",
     "User": "node.resources.user",
     "Venv": "node.resources.venv",
@@ -78,6 +80,7 @@ __all__ = [
     "Retired",
     "Secret",
     "Service",
+    "Sysctl",
     "Unit",
     "User",
     "Venv",

@@ -80,7 +80,9 @@ def read_in(place: Place, path: str) -> bytes:
         if not modes.S_ISREG(status.st_mode):
             raise _wrong_kind(path, "a file")
         parts: List[bytes] = []
-        while part := os.read(fd, status.st_size + 1 if not parts else 1 << 16):
+        # Size 0 also means /proc, where whatever the first read leaves behind is lost (proc(5)).
+        first = status.st_size + 1 if status.st_size else 1 << 16
+        while part := os.read(fd, first if not parts else 1 << 16):
             parts.append(part)
         return b"".join(parts)
     finally:

@@ -456,3 +456,7 @@ def test_explained_keeps_the_systems_own_words():
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
     assert failed.value.code == "path-failed"
     assert "Operation not permitted" in failed.value.message
+
+
+def test_a_file_of_the_kernel_is_read_whole_though_its_size_is_0():
+    assert paths.read("/proc/sys/kernel/pid_max") == Path("/proc/sys/kernel/pid_max").read_bytes()

@@ -20,6 +20,7 @@ CLASSES: Dict[str, str] = {
     "releases": "Releases",
     "retired": "Retired",
     "service": "Service",
+    "sysctl": "Sysctl",
     "unit": "Unit",
     "user": "User",
     "venv": "Venv",
