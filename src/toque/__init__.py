@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .node.resources.retired import Retired
     from .node.resources.service import Service
     from .node.resources.sysctl import Sysctl
+    from .node.resources.timer import Timer
     from .node.resources.unit import Unit
     from .node.resources.user import User
     from .node.resources.venv import Venv
@@ -54,6 +55,7 @@ _HOME = {
     "Secret": "node.values",
     "Service": "node.resources.service",
     "Sysctl": "node.resources.sysctl",
+    "Timer": "node.resources.timer",
     "Unit": "node.resources.unit",
     "User": "node.resources.user",
     "Venv": "node.resources.venv",
@@ -81,6 +83,7 @@ __all__ = [
     "Secret",
     "Service",
     "Sysctl",
+    "Timer",
     "Unit",
     "User",
     "Venv",

@@ -9,6 +9,9 @@ _ESCAPES = {
     "\\": "\\", '"': '"', "'": "'", "s": " ",
 }  # fmt: skip
 
+# Words that mean the same bare and quoted.
+_BARE = re.compile(r"[A-Za-z0-9_./:=@,+%$-]+")
+
 _UNITS = {
     "us": 1e-6, "ms": 1e-3, "s": 1, "sec": 1, "second": 1, "seconds": 1,
     "m": 60, "min": 60, "minute": 60, "minutes": 60, "h": 3600, "hr": 3600, "hour": 3600,
@@ -118,6 +121,24 @@ def split(value: str) -> List[str]:
     if inside:
         words.append("".join(word))
     return words
+
+
+def word(text: str) -> str:
+    """One argument of an Exec line that reaches its program as it is; not for the program itself.
+
+    Specifiers, variables and quotes lose their meaning: systemd.service(5), "Command lines".
+    Raises ``UnitSyntax`` for text that no process can be given.
+    """
+    if "\0" in text:
+        raise UnitSyntax(f"an argument cannot hold a NUL character: {text!r}")
+    text = text.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
+    if _BARE.fullmatch(text):
+        return text
+    for name, char in (("n", "\n"), ("r", "\r"), ("t", "\t"), ('"', '"')):
+        text = text.replace(char, "\\" + name)
+    # What is left of the control characters, and the line ends of Unicode.
+    coded = [c if c.isprintable() else f"\\U{ord(c):08x}" for c in text]
+    return '"' + "".join(coded) + '"'
 
 
 def _escape(value: str, at: int) -> Tuple[str, int]:

@@ -21,6 +21,7 @@ CLASSES: Dict[str, str] = {
     "retired": "Retired",
     "service": "Service",
     "sysctl": "Sysctl",
+    "timer": "Timer",
     "unit": "Unit",
     "user": "User",
     "venv": "Venv",
