@@ -29,7 +29,6 @@ KINDS = sorted(path.stem for path in CASES.glob("*.py"))
 ELSEWHERE = {"checkout", "current", "instance", "releases", "retired", "venv"}
 # Types that are older than this test: each leaves this list with its file of cases.
 OWED = {
-    "command",
     "package",
     "postgres_database",
     "postgres_role",

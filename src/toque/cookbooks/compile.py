@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..errors import BadCookbook, ToqueError, nearest
-from ..node.model import Facts, Plan, Step
+from ..node.model import Facts, Guard, Plan, Step
 from ..node.resource import Invalid, Resource
 from ..node.values import Blob
 from ..node.wire import encode_value
@@ -88,7 +88,7 @@ def assemble(
                 kind=one.resource.kind,
                 fields=_encoded(one, secrets, blobs),
                 place=one.place,
-                when=one.when,
+                when=_encoded_guards(one, secrets, blobs),
                 notify=one.notify,
                 retries=one.retries,
                 retry_wait_s=one.retry_wait_s,
@@ -128,6 +128,18 @@ def _bad_field(what: str, error: Invalid, place: str) -> BadCookbook:
     )
 
 
+def _encoded_guards(
+    added: Added, secrets: dict[str, str], blobs: dict[str, Blob]
+) -> tuple[Guard, ...]:
+    met: dict[str, str] = {}
+    encoded = tuple(
+        replace(guard, env=encode_value(guard.env, met, blobs)) if guard.env else guard
+        for guard in added.when
+    )
+    _meet(added, met, secrets)
+    return encoded
+
+
 def _encoded(added: Added, secrets: dict[str, str], blobs: dict[str, Blob]) -> Mapping[str, Any]:
     met: dict[str, str] = {}
     encoded = {}
@@ -143,6 +155,12 @@ def _encoded(added: Added, secrets: dict[str, str], blobs: dict[str, Blob]) -> M
                 found=str(error),
                 place=added.place,
             ) from error
+    _meet(added, met, secrets)
+    return encoded
+
+
+def _meet(added: Added, met: Mapping[str, str], secrets: dict[str, str]) -> None:
+    """Put the secrets of a step to those of the plan."""
     for secret, text in met.items():
         if secrets.setdefault(secret, text) != text:
             raise BadCookbook(
@@ -152,7 +170,6 @@ def _encoded(added: Added, secrets: dict[str, str], blobs: dict[str, Blob]) -> M
                 found=f"another one in {added.resource.id}",
                 place=added.place,
             )
-    return encoded
 
 
 def _for_author(recipe: Recipe, error: BaseException, limit_s: float) -> BadCookbook:

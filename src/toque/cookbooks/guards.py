@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import BadCookbook, nearest
+from ..node.envfile import check_env
 from ..node.model import Facts, Guard
+from ..node.resource import Invalid
+from ..node.values import Secret
 
 TESTS = {
     "exists": "an absolute path",
@@ -14,6 +17,9 @@ TESTS = {
     "fails": "an argument list",
     "fact": "[name of a fact, wanted value]",
 }
+
+
+COMMANDS = ("succeeds", "fails")
 
 
 def check_guards(id: str, guards: Sequence[Guard], place: str, facts: Facts) -> None:
@@ -40,6 +46,36 @@ def check_guards(id: str, guards: Sequence[Guard], place: str, facts: Facts) -> 
                 found=repr(guard.value),
                 place=place,
             )
+        fault = _setting_fault(guard)
+        if fault is not None:
+            raise BadCookbook(
+                "bad-guard",
+                f"the guard '{guard.test}' of {id} cannot have this {fault[0]}",
+                expected=fault[1],
+                found=repr(fault[2]),
+                place=place,
+            )
+
+
+def _setting_fault(guard: Guard) -> tuple[str, str, object] | None:
+    """What is wrong with who runs an argument list, and where: field, what it takes, what it is."""
+    if not isinstance(guard.cwd, str) or not guard.cwd.startswith("/"):
+        return "cwd", "an absolute path", guard.cwd
+    if guard.user is not None and not (isinstance(guard.user, str) and guard.user):
+        return "user", "the name of a user", guard.user
+    if not isinstance(guard.timeout_s, (int, float)) or not guard.timeout_s > 0:
+        return "timeout_s", "a number of seconds above 0", guard.timeout_s
+    for name, value in guard.env.items():
+        try:
+            check_env(name, value.reveal() if isinstance(value, Secret) else value)
+        except Invalid as error:
+            return "env", error.expected, error.found
+        except TypeError:
+            return "env", "texts or secrets", f"{name} as a {type(value).__name__}"
+    plain = Guard(guard.test, guard.value)
+    if guard.test not in COMMANDS and guard != plain:
+        return "user, cwd, env or timeout_s", "none of them: nothing is run", guard.test
+    return None
 
 
 def _fits(guard: Guard, facts: Facts) -> bool:

@@ -1,9 +1,8 @@
-"""One attempt at one step: look and compare, or look, compare, put right and answer."""
+"""One attempt at one step that runs: look and compare, or compare, put right and answer."""
 
 from typing import FrozenSet, Optional, Sequence, Set, Tuple
 
 from .errors import StepFailed
-from .guards import holds
 from .journal import Journal
 from .model import Action, Outcome, Status, Step
 from .resource import Resource, State, differing
@@ -32,8 +31,6 @@ class Attempt:
 
     def look(self, seal: Optional[Seal]) -> Outcome:
         """What ``make`` would do; changes nothing."""
-        if not self._wanted_here():
-            return Outcome(self.step.id, Status.SKIPPED)
         wanted = self.resource.wanted()
         found = self.resource.found(self.system)
         keys = differing(wanted, found)
@@ -53,8 +50,6 @@ class Attempt:
 
     def make(self, agreed: Optional[Outcome]) -> Outcome:
         """Put right what differs and answer what is owed, within what was ``agreed``."""
-        if not self._wanted_here():
-            return Outcome(self.step.id, Status.SKIPPED)
         wanted = self.resource.wanted()
         found = self.resource.found(self.system)
         keys = differing(wanted, found)
@@ -75,9 +70,6 @@ class Attempt:
             actions=(verb,) if verb else (),
             keys=tuple(sorted(keys)),
         )
-
-    def _wanted_here(self) -> bool:
-        return all(holds(guard, self.system) for guard in self.step.when)
 
     def _shown(self, found: Optional[State], keys: FrozenSet[str]) -> Tuple[str, ...]:
         if not keys:

@@ -36,7 +36,7 @@ def replace(
     mode: int,
     check: Sequence[str] = (),
 ) -> None:
-    """Write ``data`` to ``path`` if ``check`` accepts it.  Raises ``StepFailed("check-failed")``."""
+    """Write ``data`` to ``path`` if ``check`` accepts it.  Raises ``check-failed``."""
     if not in_place(check):
         system.write(path, data, owner=owner, group=group, mode=mode, check=check)
         return

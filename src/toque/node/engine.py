@@ -16,6 +16,7 @@ from typing import Callable, List, Mapping, Optional, Sequence, Set, Tuple, Type
 
 from .attempt import Attempt
 from .errors import NotReady, StepFailed
+from .guards import holds, moot
 from .journal import Journal
 from .model import Action, Outcome, Plan, Status, Step
 from .resource import Resource
@@ -49,7 +50,6 @@ def walk(
     run = _Walk(system, types, journal, secrets, check, seal, agreed)
     outcomes: List[Outcome] = []
     ended = False
-    changes = False  # of earlier steps, in check mode
     kind = ""
     for number, step in enumerate(plan.steps):
         if ended or stopping():
@@ -60,8 +60,7 @@ def walk(
             if step.kind != kind:
                 run.foresee(plan.steps[number:])
             kind = step.kind
-            outcome = run.outcome(step, earlier_changes=changes)
-            changes = changes or outcome.status in (Status.WOULD_CHANGE, Status.UNKNOWN)
+            outcome = run.outcome(step)
             ended = outcome.status is Status.FAILED
         outcomes.append(outcome)
         emit(outcome)
@@ -72,7 +71,8 @@ def walk(
 class _Walk:
     """What every step of one walk is run with.
 
-    ``perhaps`` are actions that are owed only if an unknown step changes something.
+    In check mode ``undone`` are the earlier steps that were not made although they have to be or
+    may have to be, and ``perhaps`` actions that are owed only if an unknown one changes something.
     """
 
     system: System
@@ -82,6 +82,7 @@ class _Walk:
     check: bool
     seal: Optional[Seal]
     agreed: Optional[Mapping[str, Outcome]]
+    undone: List[Step] = field(default_factory=list)
     perhaps: Set[Action] = field(default_factory=set)
 
     def foresee(self, steps: Sequence[Step]) -> None:
@@ -99,19 +100,21 @@ class _Walk:
     def _resource(self, step: Step) -> Resource:
         return self.types[step.kind](**decode_value(dict(step.fields), self.secrets))
 
-    def outcome(self, step: Step, *, earlier_changes: bool) -> Outcome:
+    def outcome(self, step: Step) -> Outcome:
         """Run one step; its failure is part of the outcome, never raised."""
         started = self.system.monotonic()
-        outcome = self._tried(step, earlier_changes)
+        outcome = self._tried(step)
         for attempt in range(step.retries):
             if outcome.status is not Status.FAILED or self.check:
                 break
             self.system.progress(f"failed, attempt {attempt + 2} of {step.retries + 1} follows")
             self.system.sleep(step.retry_wait_s)
             self.system.forget()  # whatever was seen before may be the reason
-            outcome = self._tried(step, earlier_changes)
+            outcome = self._tried(step)
             if outcome.status is not Status.FAILED:
                 self.system.note(f"attempt {attempt + 2} of {step.retries + 1} succeeded")
+        if outcome.status in (Status.WOULD_CHANGE, Status.UNKNOWN):
+            self.undone.append(step)
         return replace(
             outcome,
             seconds=self.system.monotonic() - started,
@@ -119,14 +122,18 @@ class _Walk:
             notes=self.system.taken_notes(),
         )
 
-    def _tried(self, step: Step, earlier_changes: bool) -> Outcome:
+    def _tried(self, step: Step) -> Outcome:
         try:
+            if any(moot(guard, self.undone) for guard in step.when):
+                return self._unknown(step)
+            if not all(holds(guard, self.system, self.secrets) for guard in step.when):
+                return Outcome(step.id, Status.SKIPPED)
             attempt = Attempt(step, self._resource(step), self.system, self.journal, self.perhaps)
             if self.check:
                 return attempt.look(self.seal)
             return attempt.make(None if self.agreed is None else self.agreed.get(step.id))
         except NotReady as error:
-            if self.check and earlier_changes:
+            if self.undone:
                 return self._unknown(step)
             return _failed(step, error)
         except StepFailed as error:

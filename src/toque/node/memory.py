@@ -72,12 +72,16 @@ class MemorySystem:
         stdin: bytes = b"",
         timeout_s: float = 600.0,
         check: bool = True,
+        tell: Optional[Callable[[str], None]] = None,
     ) -> Result:
         self.calls.append(tuple(argv))
         program = self.programs.get(argv[0].rsplit("/", 1)[-1])
         if program is None:
             raise NotReady("program-missing", f"there is no program {argv[0]}")
         result = program(argv, stdin, user)
+        if tell is not None:
+            for line in result.tail():
+                tell(line)
         if check and result.code != 0:
             raise command_failed(result)
         return result

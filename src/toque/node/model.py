@@ -20,12 +20,17 @@ class Guard:
     """A condition as data, read on the node just before its step.
 
     ``test`` is one of ``exists``, ``missing`` (``value`` is a path), ``succeeds``, ``fails``
-    (``value`` is an argument list run as root from ``/``), ``fact`` (``value`` is
-    ``[name, wanted value]``).
+    (``value`` is an argument list), ``fact`` (``value`` is ``[name, wanted value]``).  The rest is
+    for argument lists: run by ``user`` (root) in ``cwd`` with ``env`` added to a minimal
+    environment (its values may be secrets), and over after ``timeout_s``: a guard is a question.
     """
 
     test: str
     value: Any
+    user: Optional[str] = None
+    cwd: str = "/"
+    env: Mapping[str, Any] = field(default_factory=dict)
+    timeout_s: float = 60.0
 
 
 @dataclass(frozen=True)

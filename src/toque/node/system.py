@@ -70,10 +70,13 @@ class System(Protocol):
         stdin: bytes = b"",
         timeout_s: float = 600.0,
         check: bool = True,
+        tell: Optional[Callable[[str], None]] = None,
     ) -> Result:
         """Run a program to its end; ``env`` is added to a minimal environment.
 
         With ``user`` the process has that user's ids, groups and home and gains no privileges.
+        With ``tell`` it is given lines of the output as they come, and only the output's end is
+        in the result.
         Raises ``NotReady("program-missing")`` / ``NotReady("user-missing")``; with ``check`` also
         ``StepFailed("command-failed")``; always ``StepFailed("command-timeout")``.
         """
@@ -189,6 +192,7 @@ class RealSystem:
         stdin: bytes = b"",
         timeout_s: float = 600.0,
         check: bool = True,
+        tell: Optional[Callable[[str], None]] = None,
     ) -> Result:
         self._look.forget()
         self._pausing()
@@ -222,10 +226,15 @@ class RealSystem:
                 "command-failed", f"{argv[0]} may not be run by {user or 'root'}: {error}"
             ) from error
         try:
-            out, err = process.communicate(stdin, timeout=timeout_s)
+            if tell is None:
+                out, err = process.communicate(stdin, timeout=timeout_s)
+            else:
+                from .streams import follow
+
+                out, err = follow(process, stdin, timeout_s, tell)
         except subprocess.TimeoutExpired as error:
             os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
+            out, err = _last_words(process, error)
             raise StepFailed(
                 "command-timeout",
                 f"{argv[0]} did not end in time",
@@ -336,6 +345,19 @@ class RealSystem:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def _last_words(
+    process: "subprocess.Popen[bytes]", error: subprocess.TimeoutExpired
+) -> Tuple[bytes, bytes]:
+    """What a killed program said; what it has left running elsewhere is not waited for."""
+    if process.stdout is not None and not process.stdout.closed:
+        try:
+            return process.communicate(timeout=1.0)
+        except subprocess.TimeoutExpired as late:
+            error = late
+    process.wait()
+    return error.output or b"", error.stderr or b""
 
 
 def command_failed(result: Result) -> StepFailed:

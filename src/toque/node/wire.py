@@ -8,7 +8,17 @@ at rest holds none), bytes too large for a line as ``{"$blob": sha256, "size": n
 import base64
 import hashlib
 import json
-from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, Optional, Tuple
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    MutableMapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from .model import Action, Facts, Guard, Outcome, Plan, Report, Status, Step
 from .values import Blob, Secret
@@ -75,13 +85,24 @@ def action_json(action: Action) -> List[str]:
     return [action.target, action.verb]
 
 
+def guard_json(guard: Guard) -> List[Any]:
+    """``[test, value]``, and a mapping of what is not as usual when anything is not."""
+    usual = Guard(guard.test, guard.value)
+    unusual = {name: value for name, value in vars(guard).items() if value != getattr(usual, name)}
+    return [guard.test, guard.value, *([unusual] if unusual else [])]
+
+
+def guard_from(data: Sequence[Any]) -> Guard:
+    return Guard(data[0], data[1], **(data[2] if len(data) > 2 else {}))
+
+
 def step_json(step: Step) -> Dict[str, Any]:
     data: Dict[str, Any] = {
         "id": step.id,
         "kind": step.kind,
         "fields": dict(step.fields),
         "place": step.place,
-        "when": [[g.test, g.value] for g in step.when],
+        "when": [guard_json(g) for g in step.when],
         "notify": [action_json(a) for a in step.notify],
     }
     if step.retries:
@@ -97,7 +118,7 @@ def step_from(data: Mapping[str, Any]) -> Step:
         kind=data["kind"],
         fields=data["fields"],
         place=data.get("place", ""),
-        when=tuple(Guard(test, value) for test, value in data.get("when", ())),
+        when=tuple(guard_from(guard) for guard in data.get("when", ())),
         notify=tuple(Action(target, verb) for target, verb in data.get("notify", ())),
         retries=int(data.get("retries", 0)),
         retry_wait_s=float(data.get("retry_wait_s", Step.retry_wait_s)),

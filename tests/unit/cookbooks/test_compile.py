@@ -13,6 +13,7 @@ from toque.fleet.app import App, Database
 from toque.fleet.release import blank_release
 from toque.node.model import Action, Facts, Guard
 from toque.node.values import Secret
+from toque.node.wire import plan_json
 from toque.testing import compile_recipe
 
 
@@ -190,6 +191,12 @@ def test_value_that_cannot_travel_is_a_bad_field(book):
         'Guard("succeeds", "true")',
         'Guard("fails", [])',
         'Guard("fact", ["oss", "debian"])',
+        'Guard("fails", ["x"], cwd="x")',
+        'Guard("fails", ["x"], user="")',
+        'Guard("fails", ["x"], timeout_s=0)',
+        'Guard("fails", ["x"], env={"A-B": "x"})',
+        'Guard("fails", ["x"], env={"A": 1})',
+        'Guard("exists", "/x", user="app")',
         '"exists"',
     ],
 )
@@ -197,6 +204,15 @@ def test_guard_that_no_node_could_read(book, guard):
     error = refused(book(f'r.add(File("/x"), when=[{guard}])'))
 
     assert (error.code, error.trouble.place) == ("bad-guard", at(1))
+
+
+def test_a_secret_in_a_guard_travels_beside_the_plan(book):
+    guard = 'Guard("succeeds", ["x"], user="app", env={"PW": Secret("pw", "hunter2")})'
+    plan = compile_recipe(book(f'r.add(File("/x"), when={guard})'))
+
+    assert plan.step("file:/x").when[0].env == {"PW": {"$secret": "pw"}}
+    assert plan.secrets == {"pw": "hunter2"}
+    assert "hunter2" not in repr(plan_json(plan.plan))
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ import pytest
 from toque.node.attempt import HIDDEN
 from toque.node.engine import walk
 from toque.node.errors import NotReady, StepFailed
+from toque.node.guards import moot
 from toque.node.journal import MemoryJournal
 from toque.node.memory import MemorySystem
 from toque.node.model import Action, Guard, Plan, Step
 from toque.node.resource import Resource, State
 from toque.node.seal import sealer
-from toque.node.system import System
+from toque.node.system import Result, System
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,17 @@ def test_guards_are_read_just_before_the_step(guard: Guard, status: str) -> None
     system = MemorySystem(files={"/there": b""})
 
     assert statuses(run(system, step("/a", when=(guard,)))) == [status]
+
+
+def test_a_guard_that_an_earlier_step_may_supply_is_unknown_in_check_mode_only() -> None:
+    steps = step("/a"), step("/b", when=(Guard("succeeds", ("not-installed",)),))
+
+    assert statuses(run(MemorySystem(), *steps, check=True)) == ["would-change", "unknown"]
+    assert statuses(run(MemorySystem(), steps[1], check=True)) == ["failed"]
+    applied = run(MemorySystem(), *steps)
+    assert statuses(applied) == ["changed", "failed"]
+    assert applied[1].trouble is not None
+    assert applied[1].trouble["code"] == "guard-failed"
 
 
 def test_a_stop_lets_the_current_step_end_and_runs_no_other() -> None:
@@ -365,3 +377,31 @@ def test_seals_tell_what_was_found_only_to_whoever_has_the_key() -> None:
     assert set(first) == {"exists", "text"}
     system.remove("/a")
     assert seen(b"k" * 32) == {}
+
+
+@pytest.mark.parametrize(
+    ("guard", "status"),
+    [
+        (Guard("missing", "/elsewhere"), "unknown"),  # a note may write anything
+        (Guard("succeeds", ("true",)), "unknown"),
+        (Guard("fact", ("os", "plan9")), "skipped"),
+    ],
+)
+def test_check_knows_no_answer_that_an_earlier_step_may_change(guard: Guard, status: str) -> None:
+    system = MemorySystem(programs={"true": lambda argv, stdin, user: Result(argv, 0)})
+
+    outcomes = run(system, step("/a"), step("/b", when=(guard,)), check=True)
+
+    assert statuses(outcomes) == ["would-change", status]
+    assert statuses(run(system, step("/a"), step("/b", when=(guard,))))[0] == "changed"
+
+
+@pytest.mark.parametrize(
+    ("path", "is_moot"), [("/srv/a", True), ("/srv/a/b", True), ("/srv", True), ("/srv/ab", False)]
+)
+def test_step_of_one_path_can_change_only_what_is_at_it_above_or_below(
+    path: str, is_moot: bool
+) -> None:
+    made = Step("directory:/srv/a", "directory", {"path": "/srv/a"})
+
+    assert moot(Guard("exists", path), (made,)) is is_moot

@@ -29,7 +29,15 @@ values = st.recursive(
     max_leaves=8,
 )
 actions = st.builds(Action, words, names)
-guards = st.builds(Guard, st.sampled_from(["exists", "missing"]), words)
+guards = st.builds(Guard, st.sampled_from(["exists", "missing"]), words) | st.builds(
+    Guard,
+    st.sampled_from(["succeeds", "fails"]),
+    st.lists(words, min_size=1, max_size=3),
+    user=st.none() | names,
+    cwd=words,
+    env=st.dictionaries(names, words, max_size=2),
+    timeout_s=st.integers(1, 100).map(float),
+)
 steps = st.builds(
     Step,
     id=words,
@@ -132,3 +140,8 @@ def test_plan_of_another_format_is_refused_with_both_numbers() -> None:
 def test_value_that_cannot_travel_is_named_by_its_type() -> None:
     with pytest.raises(TypeError, match="a value of type complex"):
         wire.encode_value({"a": [1j]}, {}, {})
+
+
+def test_a_guard_as_usual_says_no_more_than_its_test() -> None:
+    assert wire.guard_json(Guard("fails", ["x"])) == ["fails", ["x"]]
+    assert wire.guard_json(Guard("fails", ["x"], user="app")) == ["fails", ["x"], {"user": "app"}]

@@ -7,7 +7,8 @@ from typing import ClassVar, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
 
 from ..envfile import check_env, parse_env
 from ..errors import NotReady, StepFailed
-from ..model import Action
+from ..guards import holds
+from ..model import Action, Guard
 from ..resource import Invalid, Resource, State
 from ..system import System
 from ..values import Secret
@@ -24,14 +25,16 @@ class Command(Resource):
 
     * ``creates``: this path exists;
     * ``unless``: this command succeeds;
-    * ``onlyif``: this command fails (it is then not needed);
+    * ``only_if``: this command fails (it is then not needed);
     * ``once``: a mark of this name is on the machine; it is made after success;
     * ``only_notified``: nothing to do but when another step notifies ``command.run``;
     * ``always``: never done; every converge runs it and counts a change.
 
     ``env`` and ``environment_file`` (the syntax of systemd's EnvironmentFile) reach the process
-    through its environment only; ``env`` wins.  ``unless`` and ``onlyif`` run in the same place.
-    ``sensitive_output`` keeps the output out of errors.
+    through its environment only; ``env`` wins.  ``stdin`` is what it reads.  ``unless`` and
+    ``only_if`` run in the same place; one that cannot be run fails the step (``guard-failed``).
+    Exit statuses in ``returns`` are success.  What it prints is told while it runs and quoted when
+    it fails; ``sensitive_output`` keeps it out of both.  ``timeout_s`` ends it, and its children.
     """
 
     argv: Tuple[str, ...]
@@ -40,9 +43,11 @@ class Command(Resource):
     cwd: str = "/"
     env: Mapping[str, Union[str, Secret]] = field(default_factory=dict)
     environment_file: Optional[str] = None
+    stdin: Union[str, bytes, Secret] = b""
+    returns: Tuple[int, ...] = (0,)
     creates: Optional[str] = None
     unless: Tuple[str, ...] = ()
-    onlyif: Tuple[str, ...] = ()
+    only_if: Tuple[str, ...] = ()
     once: Optional[str] = None
     timeout_s: float = 600
     only_notified: bool = False
@@ -67,13 +72,8 @@ class Command(Resource):
         return f"{text[:KEY_LENGTH]}... {hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def validate(self) -> None:
-        for name in ("argv", "unless", "onlyif"):
-            words = getattr(self, name)
-            if isinstance(words, str) or not all(type(word) is str for word in words):
-                # A secret in an argument list can be read by every user of the machine.
-                raise Invalid(name, "a tuple of texts, none of them a secret", _kinds(words))
-            if any("\0" in word for word in words):
-                raise Invalid(name, "texts without NUL", "one with NUL")
+        for name in ("argv", "unless", "only_if"):
+            _check_words(name, getattr(self, name))
         if not self.argv or not self.argv[0]:
             raise Invalid("argv", "a program and its arguments", self.argv)
         for name, value in self.env.items():
@@ -82,11 +82,15 @@ class Command(Resource):
             path = getattr(self, name)
             if path is not None and not path.startswith("/"):
                 raise Invalid(name, "an absolute path", path)
+        if not self.returns or not all(0 <= code <= 255 for code in self.returns):
+            raise Invalid("returns", "exit statuses from 0 to 255", self.returns)
+        if not isinstance(self.stdin, (str, bytes, Secret)):
+            raise Invalid("stdin", "text, bytes or a secret", type(self.stdin).__name__)
         if not self.timeout_s > 0:
             raise Invalid("timeout_s", "a number of seconds above 0", self.timeout_s)
-        guarded = self.creates or self.unless or self.onlyif or self.once or self.only_notified
+        guarded = self.creates or self.unless or self.only_if or self.once or self.only_notified
         if not guarded and not self.always:
-            ways = "creates, unless, onlyif, once, only_notified or always=True"
+            ways = "creates, unless, only_if, once, only_notified or always=True"
             raise Invalid("always", f"one of {ways}", False)
         if guarded and self.always:
             raise Invalid("always", "no guard beside always=True", True)
@@ -131,38 +135,44 @@ class Command(Resource):
             return True
         if self.unless and self._succeeds(system, self.unless):
             return True
-        return bool(self.onlyif) and not self._succeeds(system, self.onlyif)
+        return bool(self.only_if) and not self._succeeds(system, self.only_if)
 
     def _succeeds(self, system: System, argv: Sequence[str]) -> bool:
-        result = system.run(
-            argv,
-            user=self.user,
-            cwd=self.cwd,
-            env=self._environment(system),
-            timeout_s=self.timeout_s,
-            check=False,
+        guard = Guard(
+            "succeeds", argv, self.user, self.cwd, self._environment(system), self.timeout_s
         )
-        return result.code == 0
+        return holds(guard, system, {})
 
     def _run(self, system: System) -> None:
         system.progress(f"running {self.key}")
-        result = system.run(
-            self.argv,
-            user=self.user,
-            cwd=self.cwd,
-            env=self._environment(system),
-            timeout_s=self.timeout_s,
-            check=False,
-        )
-        if result.code != 0:
+        try:
+            result = system.run(
+                self.argv,
+                user=self.user,
+                cwd=self.cwd,
+                env=self._environment(system),
+                stdin=self._input,
+                timeout_s=self.timeout_s,
+                check=False,
+                tell=None if self.sensitive_output else system.progress,
+            )
+        except StepFailed as error:
+            error.log = () if self.sensitive_output else error.log
+            raise
+        if result.code not in self.returns:
             raise StepFailed(
                 "command-failed",
                 f"{self.key} ended with "
-                + (f"status {result.code}" if result.code > 0 else f"signal {-result.code}"),
-                expected="status 0",
+                + (f"status {result.code}" if result.code >= 0 else f"signal {-result.code}"),
+                expected="status " + " or ".join(str(code) for code in self.returns),
                 found=str(result.code),
                 log=() if self.sensitive_output else result.tail(40),
             )
+
+    @property
+    def _input(self) -> bytes:
+        text = self.stdin.reveal() if isinstance(self.stdin, Secret) else self.stdin
+        return text if isinstance(text, bytes) else text.encode()
 
     def _environment(self, system: System) -> Dict[str, str]:
         values: Dict[str, str] = {}
@@ -187,6 +197,14 @@ class Command(Resource):
         for name, value in self.env.items():
             values[name] = value.reveal() if isinstance(value, Secret) else value
         return values
+
+
+def _check_words(name: str, words: object) -> None:
+    if not isinstance(words, (tuple, list)) or not all(type(word) is str for word in words):
+        # A secret in an argument list can be read by every user of the machine.
+        raise Invalid(name, "a tuple of texts, none of them a secret", _kinds(words))
+    if any("\0" in word for word in words):
+        raise Invalid(name, "texts without NUL", "one with NUL")
 
 
 def _kinds(words: object) -> object:

@@ -14,6 +14,7 @@ class Machine(MemorySystem):
 
     def __init__(self, code=0):
         self.given = []
+        self.inputs = []
         self.code = code
         super().__init__(
             programs={
@@ -25,6 +26,7 @@ class Machine(MemorySystem):
         self.put("/var/lib/x")
 
     def make(self, argv, stdin, user):
+        self.inputs.append(stdin)
         self.put(argv[1])
         return Result(argv, self.code, b"out\n", b"password is hunter2\n")
 
@@ -66,8 +68,8 @@ def test_once_leaves_a_mark_after_success_only():
     [
         ({"unless": ("true",)}, True),
         ({"unless": ("false",)}, False),
-        ({"onlyif": ("true",)}, False),
-        ({"onlyif": ("false",)}, True),
+        ({"only_if": ("true",)}, False),
+        ({"only_if": ("false",)}, True),
         ({"only_notified": True}, True),
         ({"always": True}, False),
     ],
@@ -124,6 +126,36 @@ def test_a_failure_quotes_the_output_unless_it_is_sensitive(sensitive, shown):
     assert ("password is hunter2" in caught.value.log) is shown
 
 
+def test_a_guard_that_cannot_be_run_is_named():
+    with pytest.raises(NotReady) as caught:
+        Command(("make", "/x"), unless=("psql", "-c", "x")).found(Machine())
+    assert caught.value.code == "guard-failed"
+    assert "succeeds psql -c x" in caught.value.message
+
+
+@pytest.mark.parametrize("stdin", ["pässword", "pässword".encode(), Secret("pw", "pässword")])
+def test_what_it_reads_is_given_on_standard_input(stdin):
+    system = Machine()
+    wanted = Command(("make", "/x"), always=True, stdin=stdin)
+    wanted.validate()
+    converge(wanted, system)
+    assert system.inputs == ["pässword".encode()]
+
+
+def test_the_statuses_that_are_success_are_the_authors_to_say():
+    converge(Command(("make", "/x"), always=True, returns=(0, 3)), Machine(code=3))
+    with pytest.raises(StepFailed) as caught:
+        converge(Command(("make", "/x"), always=True, returns=(3, 4)), Machine(code=0))
+    assert (caught.value.expected, caught.value.found) == ("status 3 or 4", "0")
+
+
+@pytest.mark.parametrize(("sensitive", "told"), [(False, True), (True, False)])
+def test_output_is_told_while_it_comes_unless_it_is_sensitive(sensitive, told):
+    system = Machine()
+    converge(Command(("make", "/x"), always=True, sensitive_output=sensitive), system)
+    assert ("password is hunter2" in system.progressed) is told
+
+
 def test_the_id_is_readable_and_tells_long_commands_apart():
     assert Command(("alembic", "upgrade", "a b")).id == "command:alembic upgrade 'a b'"
     one, two = (Command(("x", "y" * 80 + end)).id for end in "12")
@@ -145,6 +177,9 @@ def test_the_id_is_readable_and_tells_long_commands_apart():
         {"argv": ("x",), "always": True, "cwd": "here"},
         {"argv": ("x",), "always": True, "env": {"A-B": "x"}},
         {"argv": ("x",), "always": True, "timeout_s": 0},
+        {"argv": ("x",), "always": True, "returns": ()},
+        {"argv": ("x",), "always": True, "returns": (256,)},
+        {"argv": ("x",), "always": True, "stdin": 1},
     ],
 )
 def test_what_can_never_be_right_is_refused(fields):
