@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from .node.resources.directory import Directory
     from .node.resources.file import File
     from .node.resources.group import Group
+    from .node.resources.http_check import HttpCheck
     from .node.resources.instance import Instance
     from .node.resources.link import Link
+    from .node.resources.log import Log
     from .node.resources.package import Package
+    from .node.resources.port_check import PortCheck
     from .node.resources.postgres_database import PostgresDatabase
     from .node.resources.postgres_role import PostgresRole
     from .node.resources.releases import Releases
@@ -44,9 +47,12 @@ _HOME = {
     "File": "node.resources.file",
     "Group": "node.resources.group",
     "Guard": "node.model",
+    "HttpCheck": "node.resources.http_check",
     "Instance": "node.resources.instance",
     "Link": "node.resources.link",
+    "Log": "node.resources.log",
     "Package": "node.resources.package",
+    "PortCheck": "node.resources.port_check",
     "PostgresDatabase": "node.resources.postgres_database",
     "PostgresRole": "node.resources.postgres_role",
     "Recipe": "cookbooks.recipe",
@@ -72,9 +78,12 @@ __all__ = [
     "File",
     "Group",
     "Guard",
+    "HttpCheck",
     "Instance",
     "Link",
+    "Log",
     "Package",
+    "PortCheck",
     "PostgresDatabase",
     "PostgresRole",
     "Recipe",

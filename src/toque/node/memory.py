@@ -5,12 +5,27 @@ Files, directories and links behave; programs are functions you pass in.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
 
 from .errors import NotReady, StepFailed
 from .model import Facts
 from .paths import Stat
 from .system import Result, command_failed
+
+if TYPE_CHECKING:
+    from .probe import Answer, Question
 
 T = TypeVar("T")
 MOST_LINKS = 40  # as the kernel: path_resolution(7)
@@ -31,7 +46,8 @@ class Entry:
 
 class MemorySystem:
     """``files`` maps paths to bytes (their directories are made); ``programs`` maps the name of a
-    program (last part of its path) to a function of argument list, standard input and user."""
+    program (last part of its path) to a function of argument list, standard input and user;
+    ``answers`` maps a URL, or ``host:port`` where only connecting counts, to what is answered."""
 
     def __init__(
         self,
@@ -40,12 +56,15 @@ class MemorySystem:
         files: Optional[Mapping[str, bytes]] = None,
         programs: Optional[Mapping[str, Program]] = None,
         blobs: Optional[Mapping[str, bytes]] = None,
+        answers: Optional[Mapping[str, "Answer"]] = None,
     ) -> None:
         self.facts = facts or Facts(os="debian", release="12", codename="bookworm")
         self.tree: Dict[str, Entry] = {"/": Entry("directory", mode=0o755)}
         self.programs: Dict[str, Program] = dict(programs or {})
         self.calls: List[Tuple[str, ...]] = []
         self.progressed: List[str] = []
+        self.answers: Dict[str, Answer] = dict(answers or {})
+        self.patient = True
         self.clock = 0.0
         self._notes: List[str] = []
         self._seen: Dict[str, Any] = {}
@@ -212,6 +231,14 @@ class MemorySystem:
 
     def progress(self, text: str) -> None:
         self.progressed.append(text)
+
+    def visit(self, question: "Question", *, timeout_s: float) -> "Answer":
+        from .probe import Answer
+
+        return self.answers.get(question.url) or Answer(fault="nobody listens there")
+
+    def accepts(self, address: str, port: int, *, timeout_s: float) -> str:
+        return "" if f"{address}:{port}" in self.answers else "nobody listens there"
 
     def sleep(self, seconds: float) -> None:
         self.clock += seconds

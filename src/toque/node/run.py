@@ -198,6 +198,7 @@ class Walker:
                 blobs=os.path.join(self.state, "blobs"),
                 progress=progress,
                 pausing=self.pause,
+                patient=mode == "apply",
             ),
             TYPES,
             journal=ledger,

@@ -10,6 +10,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
@@ -28,6 +29,9 @@ from .errors import NotReady, StepFailed
 from .look import Look
 from .model import Facts
 from .paths import Stat
+
+if TYPE_CHECKING:
+    from .probe import Answer, Question  # an HTTP client, which few runs need
 
 T = TypeVar("T")
 
@@ -157,6 +161,19 @@ class System(Protocol):
         """Tell whoever watches what this step is doing now."""
         ...
 
+    @property
+    def patient(self) -> bool:
+        """Whether waiting can help: not in check mode, where nothing comes true by itself."""
+        ...
+
+    def visit(self, question: "Question", *, timeout_s: float) -> "Answer":
+        """Ask over HTTP; whatever goes wrong is in the answer."""
+        ...
+
+    def accepts(self, address: str, port: int, *, timeout_s: float) -> str:
+        """Why nobody accepts a TCP connection there; nothing when somebody does."""
+        ...
+
     def sleep(self, seconds: float) -> None: ...
 
     def monotonic(self) -> float: ...
@@ -172,8 +189,10 @@ class RealSystem:
         blobs: str = "/var/lib/toque/blobs",
         progress: Callable[[str], None] = lambda text: None,
         pausing: Callable[[], None] = lambda: None,
+        patient: bool = True,
     ) -> None:
         """``pausing`` is called before anything that may take long."""
+        self.patient = patient
         self.facts = facts
         self.blobs = blobs
         self._progress = progress
@@ -338,6 +357,18 @@ class RealSystem:
 
     def progress(self, text: str) -> None:
         self._progress(text)
+
+    def visit(self, question: "Question", *, timeout_s: float) -> "Answer":
+        from .probe import visit
+
+        self._pausing()
+        return visit(question, timeout_s=timeout_s)
+
+    def accepts(self, address: str, port: int, *, timeout_s: float) -> str:
+        from .probe import accepts
+
+        self._pausing()
+        return accepts(address, port, timeout_s=timeout_s)
 
     def sleep(self, seconds: float) -> None:
         self._pausing()
