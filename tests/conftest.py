@@ -24,3 +24,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def repository() -> Path:
     """The root of this clone."""
     return TESTS.parent
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Figures that tests recorded as property ``figure``: what was counted, not only that it held.
+
+    With pytest-xdist too, whose workers' output is not shown.
+    """
+    figures = [
+        (report.nodeid.split("/", 1)[-1], str(text))
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, text in report.user_properties
+        if name == "figure"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        for where, text in sorted(figures):
+            terminalreporter.line(f"{where}: {text}")

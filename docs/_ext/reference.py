@@ -1,9 +1,9 @@
 """Writes the reference pages that are made from the code, before Sphinx reads its sources.
 
 ``resources.md`` comes from the resource types' docstrings and fields, ``cli.md`` from the command
-tree, ``requirements.md`` from ``docs/requirements.toml`` and the tests' markers, ``codes.inc``
-from the pages of the error codes.  Each page is a
-pure function of those; git ignores the results.
+tree, ``requirements.md`` from ``docs/requirements.toml`` and the tests' markers,
+``security-rules.md`` from the planted faults of the tests, ``codes.inc`` from the pages of the
+error codes.  Each page is a pure function of those; git ignores the results.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import click
 sys.path.insert(0, str(Path(__file__).parent))
 
 import requirement_table
+import rule_table
 
 DOCS = Path(__file__).parent.parent
 MADE = "<!-- made by docs/_ext/reference.py; edit the code instead -->\n\n"
@@ -107,6 +108,7 @@ PAGES = {
     "resources.md": resources_page,
     "cli.md": cli_page,
     "requirements.md": requirement_table.page,
+    "security-rules.md": rule_table.page,
     "codes.inc": error_codes,
 }
 
