@@ -144,6 +144,7 @@ class MemorySystem:
         group: str = "root",
         mode: int = 0o644,
         check: Sequence[str] = (),
+        user: Optional[str] = None,
     ) -> None:
         path = self._parent_checked(path, "write")
         staged = f"{path.rpartition('/')[0]}/.toque-{0:016}-{path.rpartition('/')[2]}"
@@ -163,7 +164,9 @@ class MemorySystem:
         finally:
             self.tree.pop(staged, None)
 
-    def mkdir(self, path: str, *, owner: str, group: str, mode: int) -> None:
+    def mkdir(
+        self, path: str, *, owner: str, group: str, mode: int, user: Optional[str] = None
+    ) -> None:
         path = self._parent_checked(path, "make")
         if path in self.tree:
             raise _wrong_kind(f"cannot make {path}: File exists", self.tree[path])

@@ -25,6 +25,7 @@ from typing import (
 )
 
 from . import paths
+from .asuser import as_user
 from .errors import NotReady, StepFailed
 from .look import Look
 from .model import Facts
@@ -107,16 +108,23 @@ class System(Protocol):
         group: str = "root",
         mode: int = 0o644,
         check: Sequence[str] = (),
+        user: Optional[str] = None,
     ) -> None:
         """Replace a file atomically and durably; it is born with its final owner and mode.
 
         ``check`` is an argument list in which ``{}`` stands for the staged copy; when it fails
-        nothing is replaced and ``StepFailed("check-failed")`` is raised.
+        nothing is replaced and ``StepFailed("check-failed")`` is raised.  With ``user`` the work
+        is done as that user, as it has to be inside that user's own tree.
         """
         ...
 
-    def mkdir(self, path: str, *, owner: str, group: str, mode: int) -> None:
-        """Make one directory with its final owner and mode.  Its parent must be there."""
+    def mkdir(
+        self, path: str, *, owner: str, group: str, mode: int, user: Optional[str] = None
+    ) -> None:
+        """Make one directory with its final owner and mode.  Its parent must be there.
+
+        ``user`` as for ``write``.
+        """
         ...
 
     def chown(self, path: str, owner: Optional[str], group: Optional[str]) -> None: ...
@@ -284,6 +292,7 @@ class RealSystem:
         group: str = "root",
         mode: int = 0o644,
         check: Sequence[str] = (),
+        user: Optional[str] = None,
     ) -> None:
         def accept(staged: str) -> None:
             result = self.run([staged if a == "{}" else a for a in check], check=False)
@@ -296,14 +305,17 @@ class RealSystem:
                     log=result.tail(),
                 )
 
-        self._look.forget()
-        paths.write(
-            path, data, owner=owner, group=group, mode=mode, accept=accept if check else None
-        )
+        def write() -> None:
+            paths.write(
+                path, data, owner=owner, group=group, mode=mode, accept=accept if check else None
+            )
 
-    def mkdir(self, path: str, *, owner: str, group: str, mode: int) -> None:
-        self._look.forget()
-        paths.mkdir(path, owner=owner, group=group, mode=mode)
+        self._as(user, write)
+
+    def mkdir(
+        self, path: str, *, owner: str, group: str, mode: int, user: Optional[str] = None
+    ) -> None:
+        self._as(user, lambda: paths.mkdir(path, owner=owner, group=group, mode=mode))
 
     def chown(self, path: str, owner: Optional[str], group: Optional[str]) -> None:
         self._look.forget()
@@ -376,6 +388,13 @@ class RealSystem:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def _as(self, user: Optional[str], work: Callable[[], None]) -> None:
+        self._look.forget()
+        if user is None or user == "root":
+            work()
+        else:
+            as_user(_become(user)[0], user, work)
 
 
 def _last_words(
