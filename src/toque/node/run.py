@@ -198,7 +198,7 @@ class Walker:
                 blobs=os.path.join(self.state, "blobs"),
                 progress=progress,
                 pausing=self.pause,
-                patient=mode == "apply",
+                patient=not check,
             ),
             TYPES,
             journal=ledger,
