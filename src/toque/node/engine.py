@@ -138,7 +138,9 @@ class _Walk:
             return _failed(step, error)
         except StepFailed as error:
             return _failed(step, error)
-        except Exception as error:  # noqa: BLE001 - our bug: end the run in order, with its words
+        except Exception as error:  # noqa: BLE001 - end the run in order, with its words
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                return _failed(step, _refused(error))  # a disk that cannot be read, no descriptors
             import traceback
 
             bug = StepFailed(
@@ -156,6 +158,17 @@ class _Walk:
         due = sorted({a.verb for a in self.journal.owed() if a.target == step.id})
         self.journal.settle(tuple(Action(step.id, verb) for verb in due))
         return Outcome(step.id, Status.UNKNOWN, actions=tuple(f"{verb}?" for verb in due))
+
+
+def _refused(error: OSError) -> StepFailed:
+    """What the operating system would not do, where nothing nearer has explained it."""
+    what = f" {error.filename}" if isinstance(error.filename, str) else ""
+    return StepFailed(
+        "path-failed",
+        f"cannot work on{what or ' this'}: {error.strerror}",
+        found=f"error {error.errno} of the system",
+        hint="see: dmesg | tail; ulimit -n; df -h",
+    )
 
 
 def _failed(step: Step, error: StepFailed) -> Outcome:

@@ -138,22 +138,38 @@ def write(
 
 
 def mkdir(path: str, *, owner: str, group: str, mode: int) -> None:
-    """Make one directory.  Nobody but its maker can enter it before it has its final mode."""
-    uid, gid = owners.ids(owner, group)
+    """Make one directory, which appears with its final owner and mode or not at all.
+
+    One that a parent's declaration does not manage would keep for ever what a kill left it with.
+    """
+    ids = owners.ids(owner, group)
     with explained(path, "make"), parent(path) as place:
-        os.mkdir(place.name, 0o700, dir_fd=place.fd)
-        fd = os.open(place.name, os.O_RDONLY | os.O_DIRECTORY | CLOSED, dir_fd=place.fd)
+        _sweep(place)
+        staged = _staged_name(place)
+        os.mkdir(staged, 0o700, dir_fd=place.fd)
         try:
-            status = os.fstat(fd)
-            # Where others can write, they may have put another directory in its place by now.
-            if status.st_uid != os.geteuid() or status.st_mode & 0o77 or os.listdir(fd):
-                raise StepFailed("unsafe-path", f"{path} was replaced while it was being made")
-            os.fchown(fd, uid, gid)
-            os.fchmod(fd, mode)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+            _furnish(path, place.fd, staged, ids, mode)
+            with contextlib.suppress(FileNotFoundError):  # rename would replace an empty directory
+                os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+            os.rename(staged, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.rmdir(staged, dir_fd=place.fd)
+            raise
         sync(place.fd)
+
+
+def _furnish(path: str, fd: int, staged: str, ids: Tuple[int, int], mode: int) -> None:
+    """Give a directory that was just made its owner and mode."""
+    with _listed(fd, staged) as made:
+        status = os.fstat(made)
+        # Where others can write, they may have put another directory in its place by now.
+        if status.st_uid != os.geteuid() or status.st_mode & 0o77 or os.listdir(made):
+            raise StepFailed("unsafe-path", f"{path} was replaced while it was being made")
+        os.fchown(made, *ids)
+        os.fchmod(made, mode)
+        os.fsync(made)
 
 
 def chown(path: str, owner: Optional[str], group: Optional[str]) -> None:
@@ -303,9 +319,7 @@ def _fill(fd: int, staged: str, data: bytes, ids: Tuple[int, int], mode: int) ->
 @contextlib.contextmanager
 def _staged(place: Place) -> Iterator[str]:
     """A name nobody can guess; whatever still has it at the end is removed."""
-    name = STAGED + secrets.token_hex(TOKEN // 2) + "-" + place.name
-    if len(os.fsencode(name)) > 255:  # NAME_MAX
-        name = name[: len(STAGED) + TOKEN] + os.path.splitext(place.name)[1][:32]
+    name = _staged_name(place)
     try:
         yield name
     finally:
@@ -313,13 +327,21 @@ def _staged(place: Place) -> Iterator[str]:
             os.unlink(name, dir_fd=place.fd)
 
 
+def _staged_name(place: Place) -> str:
+    name = STAGED + secrets.token_hex(TOKEN // 2) + "-" + place.name
+    if len(os.fsencode(name)) > 255:  # NAME_MAX
+        name = name[: len(STAGED) + TOKEN] + os.path.splitext(place.name)[1][:32]
+    return name
+
+
 def _sweep(place: Place) -> None:
-    """Remove staged copies of this name that a killed run left; runs hold the node's lock."""
+    """Remove what a killed run staged for this name; runs hold the node's lock."""
     with _listed(place.fd, ".") as fd:
         for name in os.listdir(fd):
             if name.startswith(STAGED) and name[len(STAGED) + TOKEN :] == "-" + place.name:
-                with contextlib.suppress(OSError):
-                    os.unlink(name, dir_fd=fd)
+                for take in (os.unlink, os.rmdir):
+                    with contextlib.suppress(OSError):
+                        take(name, dir_fd=fd)
 
 
 def stat_of(status: os.stat_result, target: str, names: owners.Names) -> Stat:
