@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -84,3 +86,17 @@ def test_lock_names_no_index_and_pins_every_package_by_hash() -> None:
     assert all("==" in line and line.endswith("\\") for line in packages)
     assert "://" not in text
     assert "--index" not in text
+
+
+@pytest.mark.slow
+def test_examples_own_tests_pass() -> None:
+    folder = EXAMPLES / "thena-infra" / "tests"
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "8 passed" in done.stdout

@@ -1,44 +1,83 @@
-"""For tests of cookbooks: a recipe in, a plan out, in milliseconds and without a machine.
-
-from toque.testing import compile_recipe
-
-def test_site_follows_domains():
-    plan = compile_recipe(cookbook, "setup", attributes={"domains": ["thena.example"]})
-    assert "file:/etc/nginx/sites-enabled/thena" in plan.ids
-"""
+"""A recipe in, a plan out: in milliseconds and without a machine."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .cookbooks.compile import Compiled, compile_plan
-from .cookbooks.cookbook import Cookbook, RecipeFunction, cookbook_of
-from .cookbooks.inputs import Inputs
-from .errors import BadCookbook
-from .fleet.app import App
-from .fleet.attribute_layer import AttributeLayer
-from .fleet.environment import Environment, database_url, password_name
-from .fleet.release import Release, blank_release
-from .fleet.source import Source
-from .fleet.spot import Spot
-from .node.model import Facts
+from ..cookbooks.compile import Compiled, compile_plan
+from ..cookbooks.cookbook import Cookbook, RecipeFunction, cookbook_of
+from ..cookbooks.inputs import Inputs
+from ..errors import BadCookbook, nearest
+from ..fleet.app import App
+from ..fleet.attribute_layer import AttributeLayer
+from ..fleet.environment import Environment, database_url, password_name
+from ..fleet.release import Release, blank_release
+from ..fleet.source import Source
+from ..fleet.spot import Spot
+from ..node.model import Facts, Step
+from ..node.resource import Resource
+from ..node.values import Blob
+from .facts import DEBIAN_12
 
-DEBIAN = Facts(
-    hostname="test",
-    os="debian",
-    release="12",
-    codename="bookworm",
-    architecture="x86_64",
-    cpus=2,
-    memory_mb=1024,
-    addresses=("192.0.2.10",),
-    init="systemd",
-    init_reason="test",
-    python="3.11.2",
-)
+UV = b"uv, in tests"  # what r.uv stands for
 
-__all__ = ["DEBIAN", "Compiled", "compile_recipe", "planted"]
+
+@dataclass(frozen=True)
+class RecipePlan(Compiled):
+    """A plan and what a test asks about it.
+
+    ``bytes`` are those behind the plan's blobs; ``asked`` the ids of steps that somebody has asked
+    for, see ``untouched``.
+    """
+
+    bytes: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    asked: set[str] = field(default_factory=set, repr=False)
+
+    def __contains__(self, id: object) -> bool:
+        if id not in self.resources:
+            return False
+        self.asked.add(str(id))
+        return True
+
+    def step(self, id: str) -> Step:
+        """The step called ``id``, with its fields, guards (``when``) and ``notify``.
+
+        Raises ``KeyError`` that names the nearest one.
+        """
+        step = super().step(id)
+        self.asked.add(id)
+        return step
+
+    def resource(self, id: str) -> Resource:
+        """What the step was made from."""
+        self.step(id)
+        return self.resources[id]
+
+    def file(self, path: str) -> str:
+        """The text that the plan puts at ``path``, secrets in it included.
+
+        Raises ``KeyError`` when no step has a text for that path.
+        """
+        texts = {}
+        for id, resource in self.resources.items():
+            content = (resource.wanted() or {}).get("content")
+            if isinstance(content, str):
+                texts[str(getattr(resource, "path", ""))] = id, content
+        if path not in texts:
+            near = nearest(path, list(texts)) or f"there are {', '.join(sorted(texts)) or 'none'}"
+            raise KeyError(f"no step has a text for {path}; {near}")
+        id, text = texts[path]
+        self.asked.add(id)
+        return text
+
+    @property
+    def untouched(self) -> tuple[str, ...]:
+        """The ids of steps that nobody has asked for: by ``in``, ``step``, ``resource`` or
+        ``file``.  Converging does not count, since it asserts nothing about one step."""
+        return tuple(id for id in self.ids if id not in self.asked)
 
 
 def compile_recipe(
@@ -46,7 +85,7 @@ def compile_recipe(
     event: str = "setup",
     *,
     attributes: Mapping[str, Any] | None = None,
-    facts: Facts = DEBIAN,
+    facts: Facts = DEBIAN_12,
     app: App | None = None,
     apps: Sequence[App] = (),
     release: Release | None = None,
@@ -56,7 +95,7 @@ def compile_recipe(
     node: str = "test",
     stack: str = "test",
     limit_s: float = 30.0,
-) -> Compiled:
+) -> RecipePlan:
     """The plan of a cookbook's ``event``, or of one recipe function.
 
     ``attributes`` are those of the cookbook itself, or tables by cookbook name when every key
@@ -90,11 +129,14 @@ def compile_recipe(
         app=app,
         release=release or (blank_release(app.name, "0" * 40) if app else None),
         source=source or (Source(b"", url="https://example.invalid/x") if app else None),
+        uv=Blob(hashlib.sha256(UV).hexdigest(), len(UV)),
         environments=environments or {one.name: planted(one) for one in every},
         secrets=secrets or {},
         limit_s=limit_s,
     )
-    return compile_plan(f"{event} {node}", [(cookbook, event)], inputs)
+    made = compile_plan(f"{event} {node}", [(cookbook, event)], inputs)
+    same = {one.name: getattr(made, one.name) for one in fields(Compiled)}
+    return RecipePlan(**same, bytes={hashlib.sha256(UV).hexdigest(): UV})
 
 
 def planted(app: App) -> Environment:

@@ -1,0 +1,75 @@
+"""Stand-ins for the steps that speak to git, uv or a running app.
+
+They read and leave behind what the real ones do, as far as other steps look, so that a deploy can
+be converged in memory.  Their work is shown by the tests of a kitchen suite.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ..node.errors import NotReady
+from ..node.inits import choose
+from ..node.resource import Resource, State
+from ..node.resources.checkout import Checkout
+from ..node.resources.http_check import HttpCheck
+from ..node.resources.instance import Instance
+from ..node.resources.venv import MARKER, Venv
+from ..node.system import System
+from .machine import Machine
+
+
+class CheckoutInMemory(Checkout):
+    """A release without its code: its directory and ``.toque``."""
+
+    def fix(self, system: System, keys: frozenset[str]) -> None:
+        self._sweep(system)
+        system.mkdir(self._partial, owner=self.user, group=self.group, mode=0o2750)
+        self._describe(system)
+        if self.root != ".":
+            above = self._partial
+            for part in self.root.strip("/").split("/"):
+                above = f"{above}/{part}"
+                system.mkdir(above, owner=self.user, group=self.group, mode=0o2750)
+        system.rename(self._partial, self.path)
+
+
+class VenvInMemory(Venv):
+    """An environment without packages."""
+
+    def fix(self, system: System, keys: frozenset[str]) -> None:
+        if system.stat(self.uv) is None:
+            raise NotReady("program-missing", f"there is no program {self.uv}")
+        system.remove_tree(self.path)
+        system.mkdir(self.path, owner=self.user, group=self.group, mode=0o2750)
+        text = json.dumps({"python": self.python})
+        system.write(f"{self.path}/{MARKER}", text.encode(), group=self.group, mode=0o640)
+
+
+class InstanceInMemory(Instance):
+    """A release answers when its unit runs."""
+
+    def found(self, system: System) -> State:
+        return {"answering": choose(system).state(self.unit).running}
+
+    def fix(self, system: System, keys: frozenset[str]) -> None:
+        choose(system).start(self.unit)
+
+
+class HttpCheckInMemory(HttpCheck):
+    """A page answers as wanted, unless the machine was told what it answers."""
+
+    def found(self, system: System) -> State | None:
+        if not isinstance(system, Machine) or self.url in system.answers:
+            return super().found(system)
+        system.believed.append(("GET", self.url))
+        return self.wanted()
+
+
+STANDINS: Mapping[str, type[Resource]] = {
+    "checkout": CheckoutInMemory,
+    "http_check": HttpCheckInMemory,
+    "instance": InstanceInMemory,
+    "venv": VenvInMemory,
+}
