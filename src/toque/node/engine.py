@@ -138,9 +138,14 @@ class _Walk:
             return _failed(step, error)
         except StepFailed as error:
             return _failed(step, error)
-        except Exception as error:  # noqa: BLE001 - end the run in order, with its words
-            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-                return _failed(step, _refused(error))  # a disk that cannot be read, no descriptors
+        except OSError as error:  # a disk that fails, or a path that changes while it is read
+            told = StepFailed(
+                "path-failed",
+                f"cannot look at {error.filename or step.id}: {error.strerror or error}",
+                hint="run it again; when it stays, see: dmesg | tail",
+            )
+            return _failed(step, told)
+        except Exception as error:  # noqa: BLE001 - our bug: end the run in order, with its words
             import traceback
 
             bug = StepFailed(
@@ -158,17 +163,6 @@ class _Walk:
         due = sorted({a.verb for a in self.journal.owed() if a.target == step.id})
         self.journal.settle(tuple(Action(step.id, verb) for verb in due))
         return Outcome(step.id, Status.UNKNOWN, actions=tuple(f"{verb}?" for verb in due))
-
-
-def _refused(error: OSError) -> StepFailed:
-    """What the operating system would not do, where nothing nearer has explained it."""
-    what = f" {error.filename}" if isinstance(error.filename, str) else ""
-    return StepFailed(
-        "path-failed",
-        f"cannot work on{what or ' this'}: {error.strerror}",
-        found=f"error {error.errno} of the system",
-        hint="see: dmesg | tail; ulimit -n; df -h",
-    )
 
 
 def _failed(step: Step, error: StepFailed) -> Outcome:

@@ -54,10 +54,16 @@ def stat(path: str) -> Optional[Stat]:
 def stat_in(place: Place, names: owners.Names) -> Stat:
     """What has a name in an open directory.  Raises ``FileNotFoundError``."""
     status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
-    target = ""
-    if modes.S_ISLNK(status.st_mode):
-        target = os.readlink(place.name, dir_fd=place.fd)
-    return stat_of(status, target, names)
+    if not modes.S_ISLNK(status.st_mode):
+        return stat_of(status, "", names)
+    # Opened as itself: what is told and the text that is read are the same inode's.
+    link = os.open(place.name, os.O_PATH | CLOSED, dir_fd=place.fd)
+    try:
+        status = os.fstat(link)
+        target = os.readlink("", dir_fd=link) if modes.S_ISLNK(status.st_mode) else ""
+        return stat_of(status, target, names)
+    finally:
+        os.close(link)
 
 
 def read(path: str) -> bytes:
@@ -79,6 +85,8 @@ def read_in(place: Place, path: str) -> bytes:
         status = os.fstat(fd)
         if not modes.S_ISREG(status.st_mode):
             raise _wrong_kind(path, "a file")
+        if status.st_nlink > 1 and not place.trusted:
+            raise _planted(path, status)  # what is read here may be shown, or copied beside it
         parts: List[bytes] = []
         # Size 0 also means /proc, where whatever the first read leaves behind is lost (proc(5)).
         first = status.st_size + 1 if status.st_size else 1 << 16
@@ -293,12 +301,7 @@ def _own(path: str) -> Iterator[int]:
             # A second name may be anybody's hard link to somebody else's file.
             planted = status.st_uid not in (0, os.geteuid()) or not place.trusted
             if modes.S_ISREG(status.st_mode) and status.st_nlink > 1 and planted:
-                raise StepFailed(
-                    "unsafe-path",
-                    f"{path} has {status.st_nlink} names and may be somebody else's file",
-                    expected="one name (no hard links)",
-                    hint=f"see: find / -xdev -inum {status.st_ino}",
-                )
+                raise _planted(path, status)
             yield fd
         finally:
             os.close(fd)
@@ -352,6 +355,15 @@ def stat_of(status: os.stat_result, target: str, names: owners.Names) -> Stat:
         mode=modes.S_IMODE(status.st_mode),
         size=status.st_size,
         target=target,
+    )
+
+
+def _planted(path: str, status: os.stat_result) -> StepFailed:
+    return StepFailed(
+        "unsafe-path",
+        f"{path} has {status.st_nlink} names and may be somebody else's file",
+        expected="one name (no hard links)",
+        hint=f"see: find / -xdev -inum {status.st_ino}",
     )
 
 

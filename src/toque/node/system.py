@@ -226,7 +226,7 @@ class RealSystem:
         environment = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root"}
         become = None
         if user is not None and user != "root":
-            become, home = _become(user)
+            become, home = _become(user, cwd)
             environment.update(HOME=home, USER=user, LOGNAME=user)
         environment.update(env or {})
         try:
@@ -235,7 +235,7 @@ class RealSystem:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                cwd=cwd,
+                cwd=None if become else cwd,
                 env=environment,
                 preexec_fn=become,
                 start_new_session=True,
@@ -251,6 +251,15 @@ class RealSystem:
         except PermissionError as error:
             raise StepFailed(
                 "command-failed", f"{argv[0]} may not be run by {user or 'root'}: {error}"
+            ) from error
+        except subprocess.SubprocessError as error:  # ``become`` could not
+            if not os.path.isdir(cwd):
+                raise NotReady("directory-missing", f"there is no directory {cwd}") from error
+            raise StepFailed(
+                "command-failed",
+                f"{argv[0]} cannot be run by {user} in {cwd}",
+                expected=f"a directory that {user} may enter",
+                hint=f"see: namei -l {cwd}",
             ) from error
         try:
             if tell is None:
@@ -422,11 +431,13 @@ def command_failed(result: Result) -> StepFailed:
     )
 
 
-def _become(user: str) -> Any:
+def _become(user: str, cwd: str) -> Any:
     """A function that turns a forked child into ``user`` for good, and that user's home.
 
     Everything is looked up before the fork.  The child cannot gain privileges again
     (PR_SET_NO_NEW_PRIVS, prctl(2) option 38), so set-user-id programs do not help app code.
+    ``cwd`` is entered by ``user``: entered by root, a link in its place would lead app code past
+    directories that are closed to it.
     """
     import ctypes
     import pwd
@@ -448,5 +459,6 @@ def _become(user: str) -> Any:
         os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
         os.umask(0o027)
         libc.prctl(38, 1, 0, 0, 0)
+        os.chdir(cwd)
 
     return become, entry.pw_dir

@@ -1,5 +1,6 @@
 """The walk, over a machine in a dict."""
 
+import errno
 from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Tuple
 
@@ -34,6 +35,8 @@ class Note(Resource):
     def found(self, system: System) -> Optional[State]:
         if self.breaks == "not-ready":
             raise NotReady("program-missing", "no program")
+        if self.breaks == "disk":
+            raise OSError(errno.EIO, "Input/output error", self.path)
         if system.stat(self.path) is None:
             return None
         return {"text": system.read(self.path).decode()}
@@ -107,6 +110,16 @@ def test_a_failed_step_ends_the_walk() -> None:
     assert statuses(outcomes) == ["changed", "failed", "not-run"]
     assert outcomes[1].trouble is not None
     assert outcomes[1].trouble["code"] == "command-failed"
+
+
+def test_a_disk_that_cannot_be_read_is_told_in_the_systems_words_and_is_no_bug_of_ours() -> None:
+    system = MemorySystem()
+
+    (outcome,) = run(system, step("/a", breaks="disk"))
+
+    assert outcome.trouble is not None
+    assert outcome.trouble["code"] == "path-failed"
+    assert "/a: Input/output error" in outcome.trouble["message"]
 
 
 def test_a_step_that_does_not_stay_fixed_is_a_failure() -> None:

@@ -367,6 +367,54 @@ class TestStat:
                 paths.read(str(tmp_path / name))
             assert failed.value.code == "wrong-kind"
 
+    @pytest.mark.timeout(10)
+    def test_fifo_that_replaces_a_file_between_look_and_read_is_not_waited_for(self, tmp_path):
+        from toque.node.look import Look
+
+        os.mkfifo(tmp_path / "p")
+        with pytest.raises(StepFailed) as failed:
+            Look().read(str(tmp_path / "p"))
+        assert failed.value.code == "wrong-kind"
+
+    @as_root
+    def test_hard_link_planted_in_a_directory_of_others_is_not_read(self, tmp_path, app_dir):
+        """What is read may be shown in a diff, or copied beside the file for its owner."""
+        (tmp_path / "shadow").write_bytes(b"root's")
+        os.link(tmp_path / "shadow", app_dir / "f")
+        with pytest.raises(StepFailed) as failed:
+            paths.read(str(app_dir / "f"))
+        assert failed.value.code == "unsafe-path"
+        os.link(tmp_path / "shadow", tmp_path / "second")  # where only root could make it
+        assert paths.read(str(tmp_path / "second")) == b"root's"
+
+    @as_root
+    @pytest.mark.parametrize("name", ["root/etc/hostname", "cwd/f", "fd/0", "exe"])
+    def test_magic_links_of_proc_are_not_followed(self, tmp_path, name):
+        """They lead where their owner wants, past mounts and what a path would allow."""
+        with (
+            subprocess.Popen(["cat"], cwd="/", user=APP, stdin=subprocess.PIPE) as theirs,
+            pytest.raises(StepFailed) as failed,
+        ):
+            paths.read(f"/proc/{theirs.pid}/{name}")
+        assert failed.value.code in ("unsafe-path", "wrong-kind")
+
+    def test_link_that_becomes_a_file_while_it_is_looked_at_is_told_as_one_of_them(
+        self, tmp_path, monkeypatch
+    ):
+        (tmp_path / "l").symlink_to("nowhere")
+        real = os.stat
+
+        def swap(*args, **kwargs):
+            status = real(*args, **kwargs)
+            if stat.S_ISLNK(status.st_mode):
+                (tmp_path / "l").unlink()
+                (tmp_path / "l").write_bytes(b"123")
+            return status
+
+        monkeypatch.setattr(os, "stat", swap)
+        seen = paths.stat(str(tmp_path / "l"))
+        assert (seen.kind, seen.size, seen.target) == ("file", 3, "")
+
     def test_names_of_nothing_are_empty(self, tmp_path):
         assert paths.names(str(tmp_path / "no")) == []
 
