@@ -1,0 +1,290 @@
+"""What each resource type does while the racer of ``link_racer.py`` swaps what it works on.
+
+A type that writes or reads below a directory that an app's user can own has a ``Case`` here; one
+that does not says so in ``ELSEWHERE``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+
+from link_racer import CORNER, NAME, Spot
+from toque.node import paths
+from toque.node.applayout import UNITS
+from toque.node.engine import walk
+from toque.node.errors import StepFailed
+from toque.node.inits import UnitState
+from toque.node.journal import MemoryJournal
+from toque.node.model import Facts, Plan, Step
+from toque.node.resource import Resource
+from toque.node.resources import TYPES
+from toque.node.resources import current as current_module
+from toque.node.resources.checkout import Checkout
+from toque.node.resources.current import Current
+from toque.node.resources.directory import Directory
+from toque.node.resources.file import File
+from toque.node.resources.link import Link
+from toque.node.resources.releases import Releases
+from toque.node.resources.venv import MARKER, Venv
+from toque.node.system import RealSystem, Result
+from toque.node.wire import encode_value, outcome_json
+
+HERE = f"{CORNER}/x"
+COMMIT = "c" * 40
+ID = "0123456789ab-0123ab"
+OLD = "ba9876543210-ba3210"
+Answers = dict[str, bytes]
+
+# Why a type is not raced: it has no path, or only such as none but root can swap any part of.
+ELSEWHERE = {
+    "command": "writes its mark below /var/lib/toque only, which is root's",
+    "group": "groupadd, groupmod and groupdel write /etc",
+    "instance": "writes nothing; its socket is looked at, and spoken to as any visitor may",
+    "package": "apt-get and dpkg write what packages bring",
+    "postgres_database": "the database server writes",
+    "postgres_role": "the database server writes",
+    "retired": "stops units and writes nothing",
+    "service": "starts and enables units below /etc/systemd, which is root's",
+    "sysctl": "writes /etc/sysctl.d and /proc/sys, which are root's",
+    "timer": "writes /etc/systemd/system only, which is root's",
+    "unit": "writes /etc/systemd/system only, which is root's",
+    "user": "useradd makes a home in a directory of root's and never works in one that is there",
+}
+
+
+class Machine(RealSystem):
+    """The real one, but programs are only said to have done well: the race is for paths."""
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__(Facts(init="systemd"))
+        self._answers = answers
+
+    def run(self, argv, *, check=True, **rest) -> Result:  # type: ignore[no-untyped-def]
+        self._look.forget()
+        time.sleep(0.002)  # as programs take a while, in which the racer goes on
+        for word in argv:
+            if word in self._answers:
+                return Result(argv, 0, self._answers[word])
+        return Result(argv, 0)
+
+
+@dataclass
+class Case:
+    """``resources`` are applied one after the other, then ``clear`` makes them differ again."""
+
+    spots: Sequence[Spot]
+    resources: Sequence[Resource]
+    clear: Callable[[], None] = lambda: None
+    answers: Answers = field(default_factory=dict)
+    tells: Sequence[str] = ()  # paths whose text is what root said
+
+    def turn(self) -> Iterator[tuple[str, str]]:
+        """How each ended (a status or a code), and all that was said of it."""
+        for resource in self.resources:
+            secrets: dict[str, str] = {}
+            step = Step(
+                resource.id,
+                resource.kind,
+                {
+                    f.name: encode_value(getattr(resource, f.name), secrets, {})
+                    for f in fields(resource)
+                },
+            )
+            (outcome,) = walk(
+                Plan("race", (step,)),
+                Machine(self.answers),
+                TYPES,
+                journal=MemoryJournal(),
+                secrets=secrets,
+            )
+            said = json.dumps(outcome_json(outcome))
+            for path in self.tells:
+                with suppress(FileNotFoundError), open(path) as file:
+                    said += file.read()
+            trouble = outcome.trouble or {}
+            yield str(trouble.get("code", outcome.status.value)), said
+        with suppress(StepFailed, OSError):
+            self.clear()
+
+
+def file() -> Case:
+    at = f"{HERE}/f"
+    return Case(
+        [Spot(HERE, ["f", ".toque-unchecked-f"], movable=True)],
+        [
+            File(at, content="root's\n", mode=0o600),
+            File(at, owner=NAME, group=NAME, mode=0o666),
+            File(at, owner="root", group="root", mode=0o644),
+            File(at, content="checked\n", owner=NAME, check=("true",), backups=1),
+            File(at, absent=True),
+        ],
+    )
+
+
+def directory() -> Case:
+    return Case(
+        [Spot(HERE, ["d", "d/e", "d/e/f"], movable=True)],
+        [
+            Directory(f"{HERE}/d/e", parents=True),
+            Directory(f"{HERE}/d", owner=NAME, group=NAME, mode=0o777),
+            Directory(f"{HERE}/d", owner="root", group="root", mode=0o755),
+            Directory(f"{HERE}/d", owner=NAME, group=NAME, mode=0o777),
+            Directory(f"{HERE}/d", absent=True, recursive=True),
+        ],
+    )
+
+
+def link() -> Case:
+    return Case(
+        [Spot(HERE, ["l"], movable=True)],
+        [Link(f"{HERE}/l", "here"), Link(f"{HERE}/l", "there"), Link(f"{HERE}/l", absent=True)],
+    )
+
+
+def made(path: str, *, owner: str = "root") -> str:
+    """A directory that is there when this returns, unless the racer took it away at once."""
+    with suppress(StepFailed):
+        paths.mkdir(path, owner=owner, group=owner, mode=0o755)
+    return path
+
+
+def gone(path: str) -> None:
+    with suppress(StepFailed):
+        paths.remove_tree(path)
+
+
+def app_home() -> str:
+    """Directories of an app, root's, as set-up makes them."""
+    home = made("/srv/www/app")
+    for name in ("releases", "venvs", "repo.git"):
+        made(f"{home}/{name}")
+    paths.write(f"{home}/repo.git/HEAD", b"")
+    return home
+
+
+def release(path: str) -> None:
+    """One that the deploy user, here the racer, has exported."""
+    made(path, owner=NAME)
+    made(f"{path}/.toque", owner=NAME)
+    with suppress(StepFailed):
+        paths.write(f"{path}/.toque/release.json", b'{"commit": "x"}', owner=NAME, group=NAME)
+
+
+def checkout() -> Case:
+    """``.toque`` is written by root into what the deploy user has exported."""
+    home = app_home()
+    path = f"{home}/releases/{ID}"
+    return Case(
+        [
+            Spot(
+                f"{home}/releases/.{ID}.partial", [".toque", ".toque/release.json", ".toque/venv"]
+            ),
+            Spot(path, [".toque", ".toque/release.json", "d", "d/e"]),
+        ],
+        [
+            Checkout(
+                path=path,
+                app="app",
+                release_id=ID,
+                mirror=f"{home}/repo.git",
+                commit=COMMIT,
+                user=NAME,
+                group=NAME,
+                venv="../venv",
+                socket="/run/app.sock",
+            )
+        ],
+        clear=lambda: gone(path),
+        answers={"ls-tree": f"100644 blob {COMMIT}\ta.py\0".encode()},
+    )
+
+
+def current() -> Case:
+    """The switch is root's; what it reads of the release is the deploy user's."""
+    home = app_home()
+    path = f"{home}/releases/{ID}"
+    release(path)
+    switch = Current(
+        path=f"{home}/current", release=f"releases/{ID}", unit=f"app-{ID}.service", app="app"
+    )
+    history = "/var/lib/toque/apps/app.jsonl"
+    paths.write(f"{UNITS}/{switch.unit}", b"")
+    current_module.choose = lambda system: Enabled()  # type: ignore[assignment]
+
+    def clear() -> None:
+        paths.remove(history)
+        paths.remove(switch.path)
+
+    return Case([Spot(path, [".toque/release.json", ".toque"])], [switch], clear, tells=[history])
+
+
+class Enabled:
+    """An init system to which every unit is there and starts at boot."""
+
+    def prefetch(self, names: Sequence[str]) -> None: ...
+
+    def state(self, name: str) -> UnitState:
+        return UnitState(name, load="loaded", file="enabled")
+
+
+def releases() -> Case:
+    """Old releases and environments are the deploy user's, and removed by root."""
+    home = app_home()
+    release(f"{home}/releases/{ID}")
+    spots = [f"{home}/releases/{OLD}", f"{home}/venvs/old"]
+
+    def clear() -> None:
+        release(spots[0])
+        made(spots[1], owner=NAME)
+
+    clear()
+    names = ["d", "d/e", "d/e/f", ".toque"]
+    kept = Releases(app="app", current=ID, user=NAME, keep=1)
+    return Case([Spot(spot, names) for spot in spots], [kept], clear)
+
+
+def venv() -> Case:
+    """uv builds as the deploy user; the mark that it is complete is root's."""
+    home = app_home()
+    path = f"{home}/venvs/key"
+    paths.write(made("/usr/local/lib/toque") + "/uv", b"")
+    built = Venv(path=path, app="app", release=f"{home}/releases/{ID}", user=NAME, group=NAME)
+    return Case(
+        [Spot(path, [MARKER, "d", "d/e"]), Spot("/var/cache/toque/uv/app", ["d"])],
+        [built],
+        clear=lambda: gone(path),
+    )
+
+
+def naive() -> Case:
+    """The twin that has to lose: it looks, and then it acts on what it saw by its name."""
+
+    def write(path: str, data: bytes, *, owner: str, group: str, mode: int, accept: object) -> None:
+        above = os.path.dirname(path)
+        if any(os.path.islink(part) for part in (above, path)) or not os.path.isdir(above):
+            raise StepFailed("unsafe-path", "a link")
+        staged = f"{above}/.staged"
+        with open(staged, "wb") as file:
+            file.write(data)
+        os.chmod(staged, mode)
+        os.rename(staged, path)
+
+    paths.write = write  # type: ignore[assignment]
+    return file()
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "checkout": checkout,
+    "current": current,
+    "directory": directory,
+    "file": file,
+    "link": link,
+    "releases": releases,
+    "venv": venv,
+}
+TWINS: dict[str, Callable[[], Case]] = {"naive": naive}
