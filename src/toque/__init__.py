@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .cookbooks.cookbook import Cookbook
     from .cookbooks.recipe import Recipe
     from .node.model import Action, Facts, Guard
+    from .node.resources.block import Block
     from .node.resources.checkout import Checkout
     from .node.resources.command import Command
     from .node.resources.current import Current
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .node.resources.group import Group
     from .node.resources.http_check import HttpCheck
     from .node.resources.instance import Instance
+    from .node.resources.line import Line
     from .node.resources.link import Link
     from .node.resources.log import Log
     from .node.resources.package import Package
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Action": "node.model",
+    "Block": "node.resources.block",
     "Checkout": "node.resources.checkout",
     "Command": "node.resources.command",
     "Cookbook": "cookbooks.cookbook",
@@ -49,6 +52,7 @@ _HOME = {
     "Guard": "node.model",
     "HttpCheck": "node.resources.http_check",
     "Instance": "node.resources.instance",
+    "Line": "node.resources.line",
     "Link": "node.resources.link",
     "Log": "node.resources.log",
     "Package": "node.resources.package",
@@ -69,6 +73,7 @@ _HOME = {
 
 __all__ = [
     "Action",
+    "Block",
     "Checkout",
     "Command",
     "Cookbook",
@@ -80,6 +85,7 @@ __all__ = [
     "Guard",
     "HttpCheck",
     "Instance",
+    "Line",
     "Link",
     "Log",
     "Package",

@@ -6,6 +6,7 @@ from typing import Dict, Iterator, Mapping, Type
 from ..resource import Resource
 
 CLASSES: Dict[str, str] = {
+    "block": "Block",
     "checkout": "Checkout",
     "command": "Command",
     "current": "Current",
@@ -14,6 +15,7 @@ CLASSES: Dict[str, str] = {
     "group": "Group",
     "http_check": "HttpCheck",
     "instance": "Instance",
+    "line": "Line",
     "link": "Link",
     "log": "Log",
     "package": "Package",
