@@ -14,7 +14,9 @@ def at(number: int) -> str:
 
 def refused(book, body):
     with pytest.raises(BadCookbook) as caught:
-        compile_recipe(book("from toque import Directory, File, Guard, Link, Unit\n" + body))
+        compile_recipe(
+            book("from toque import Block, Directory, File, Guard, Line, Link, Unit\n" + body)
+        )
     assert caught.value.code == "path-managed-twice"
     return caught.value.trouble
 
@@ -26,6 +28,9 @@ def refused(book, body):
         ('File("/x", "1")', 'Directory("/x")'),
         ('File("/x", absent=True)', 'Directory("/x")'),
         ('Link("/x", absent=True)', 'File("/x", "1")'),
+        ('Line("/x", "a")', 'File("/x", "1")'),
+        ('Block("/x", "b", "a")', 'Link("/x", "y")'),
+        ('Directory("/x", absent=True, recursive=True)', 'Line("/x/y", "a")'),
         ('Directory("/x", absent=True, recursive=True)', 'File("/x/deep/y", "1")'),
         ('Directory("/x", absent=True, recursive=True)', 'Directory("/x/y")'),
         (
@@ -51,12 +56,16 @@ def test_the_same_path_twice_names_both_places(book, one, other, turned):
         'r.add(Directory("/x", absent=True))\nr.add(File("/xy", "1"))',
         'r.add(Directory("/x", absent=True, recursive=True))\nr.add(File("/xy", "1"))',
         'r.add(File("/x", "1"))\nr.add(File("/x", "1"))',
+        'r.add(File("/x", "", create_only=True))\nr.add(Line("/x", "a"))\nr.add(Line("/x", "b"))\n'
+        'r.add(Block("/x", "b", "a"))',
         'old, new = Guard("fact", ("release", "11")), Guard("fact", ("release", "12"))\n'
         'r.add(File("/x", "1"), when=old)\nr.add(Link("/x", "y"), when=new)',
     ],
 )
 def test_what_goes_together_compiles(book, body):
-    assert compile_recipe(book("from toque import Directory, File, Guard, Link, Unit\n" + body)).ids
+    assert compile_recipe(
+        book("from toque import Block, Directory, File, Guard, Line, Link, Unit\n" + body)
+    ).ids
 
 
 def test_one_guard_is_not_enough(book):
