@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .node.resources.service import Service
     from .node.resources.sysctl import Sysctl
     from .node.resources.timer import Timer
+    from .node.resources.tree import Tree
     from .node.resources.unit import Unit
     from .node.resources.user import User
     from .node.resources.venv import Venv
@@ -66,6 +67,7 @@ _HOME = {
     "Service": "node.resources.service",
     "Sysctl": "node.resources.sysctl",
     "Timer": "node.resources.timer",
+    "Tree": "node.resources.tree",
     "Unit": "node.resources.unit",
     "User": "node.resources.user",
     "Venv": "node.resources.venv",
@@ -99,6 +101,7 @@ __all__ = [
     "Service",
     "Sysctl",
     "Timer",
+    "Tree",
     "Unit",
     "User",
     "Venv",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import BadCookbook, nearest
 from ..fleet.app import App
@@ -38,6 +38,13 @@ class Added:
     retries: int = 0
     retry_wait_s: float = 2.0
     sensitive: bool = False
+
+
+class CookbookTree(NamedTuple):
+    """The files of a directory by their relative paths, and those that are executable."""
+
+    files: Mapping[str, bytes]
+    executable: tuple[str, ...]
 
 
 class Recipe:
@@ -167,6 +174,25 @@ class Recipe:
                 place=place_of(sys._getframe(1)),
             )
         return (folder / name).read_bytes()
+
+    def tree(self, name: str) -> CookbookTree:
+        """All files below ``files/<name>``, for ``Tree("/srv/pages", *r.tree("pages"))``."""
+        folder = self._root / "files" / name
+        there = names_in(folder)
+        if not there:
+            tops = sorted({n.split("/")[0] for n in names_in(self._root / "files") if "/" in n})
+            raise BadCookbook(
+                "cookbook-file-missing",
+                f"there is no directory '{name}' with files",
+                expected=f"a directory in {self._root / 'files'}",
+                found=f"only {', '.join(tops)}" if tops else "no directories at all",
+                hint=nearest(name, tops),
+                place=place_of(sys._getframe(1)),
+            )
+        return CookbookTree(
+            {one: (folder / one).read_bytes() for one in there},
+            tuple(one for one in there if (folder / one).stat().st_mode & 0o100),
+        )
 
     def add(
         self,

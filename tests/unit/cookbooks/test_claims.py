@@ -6,6 +6,8 @@ from toque.errors import BadCookbook
 from toque.node.claim import Claim
 from toque.testing import compile_recipe
 
+IMPORTS = "from toque import Block, Directory, File, Guard, Line, Link, Tree, Unit\n"
+
 
 def at(number: int) -> str:
     """The place of the body's line ``number``, counted from 1."""
@@ -14,9 +16,7 @@ def at(number: int) -> str:
 
 def refused(book, body):
     with pytest.raises(BadCookbook) as caught:
-        compile_recipe(
-            book("from toque import Block, Directory, File, Guard, Line, Link, Unit\n" + body)
-        )
+        compile_recipe(book(IMPORTS + body))
     assert caught.value.code == "path-managed-twice"
     return caught.value.trouble
 
@@ -28,6 +28,10 @@ def refused(book, body):
         ('File("/x", "1")', 'Directory("/x")'),
         ('File("/x", absent=True)', 'Directory("/x")'),
         ('Link("/x", absent=True)', 'File("/x", "1")'),
+        ('Tree("/x", {"a/b": "1"})', 'File("/x/a/b", "1")'),
+        ('Tree("/x", {"a/b": "1"})', 'Directory("/x/a")'),
+        ('Tree("/x", {"a/b": "1"}, purge=True)', 'Line("/x/c/d", "1")'),
+        ('Tree("/x", {"a/b": "1"}, purge=True)', 'Tree("/x/c", {"a": "1"})'),
         ('Line("/x", "a")', 'File("/x", "1")'),
         ('Block("/x", "b", "a")', 'Link("/x", "y")'),
         ('Directory("/x", absent=True, recursive=True)', 'Line("/x/y", "a")'),
@@ -56,6 +60,7 @@ def test_the_same_path_twice_names_both_places(book, one, other, turned):
         'r.add(Directory("/x", absent=True))\nr.add(File("/xy", "1"))',
         'r.add(Directory("/x", absent=True, recursive=True))\nr.add(File("/xy", "1"))',
         'r.add(File("/x", "1"))\nr.add(File("/x", "1"))',
+        'r.add(Tree("/x", {"a/b": "1"}))\nr.add(File("/x/c", "1"))\nr.add(Directory("/x/d"))',
         'r.add(File("/x", "", create_only=True))\nr.add(Line("/x", "a"))\nr.add(Line("/x", "b"))\n'
         'r.add(Block("/x", "b", "a"))',
         'old, new = Guard("fact", ("release", "11")), Guard("fact", ("release", "12"))\n'
@@ -63,9 +68,7 @@ def test_the_same_path_twice_names_both_places(book, one, other, turned):
     ],
 )
 def test_what_goes_together_compiles(book, body):
-    assert compile_recipe(
-        book("from toque import Block, Directory, File, Guard, Line, Link, Unit\n" + body)
-    ).ids
+    assert compile_recipe(book(IMPORTS + body)).ids
 
 
 def test_one_guard_is_not_enough(book):

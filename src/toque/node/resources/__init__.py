@@ -27,6 +27,7 @@ CLASSES: Dict[str, str] = {
     "service": "Service",
     "sysctl": "Sysctl",
     "timer": "Timer",
+    "tree": "Tree",
     "unit": "Unit",
     "user": "User",
     "venv": "Venv",

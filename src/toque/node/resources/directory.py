@@ -10,11 +10,13 @@ from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
 from .user import NAME
 
-# What a typo in recursive=True may never reach: the top of the Filesystem Hierarchy Standard.
+# What a typo in recursive=True or purge=True may never reach: the top of the Filesystem Hierarchy
+# Standard, and what a machine does not boot or let anybody in without.
 SYSTEM_DIRECTORIES = frozenset(
     "/bin /boot /dev /etc /home /lib /lib32 /lib64 /media /mnt /opt /proc /root /run /sbin /srv"
     " /sys /tmp /usr /usr/bin /usr/lib /usr/local /usr/sbin /usr/share /var /var/lib /var/log"
-    " /var/cache /var/spool /var/tmp".split()
+    " /var/cache /var/spool /var/tmp /etc/pam.d /etc/ssh /etc/systemd /etc/systemd/system"
+    " /var/lib/dpkg /var/lib/toque".split()
 )
 
 

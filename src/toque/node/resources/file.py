@@ -86,7 +86,7 @@ class File(Resource):
             state["sha256"] = self.content.sha256
         elif self.content is not None:
             data = self._data()
-            text = _text(data)
+            text = as_text(data)
             if text is None:
                 state["sha256"] = hashlib.sha256(data).hexdigest()
             else:
@@ -119,7 +119,7 @@ class File(Resource):
         if self.create_only:  # whatever it holds is as wanted
             state.update({k: wanted[k] for k in ("content", "sha256") if k in wanted})
         elif "content" in wanted:
-            state["content"] = _text(system.read(self.path))
+            state["content"] = as_text(system.read(self.path))
         elif "sha256" in wanted:
             state["sha256"] = self._digest(system, there)
         if checked.in_place(self.check):
@@ -201,7 +201,7 @@ def wrong_kind(path: str, expected: str, there: Stat) -> StepFailed:
     )
 
 
-def _text(data: bytes) -> Optional[str]:
+def as_text(data: bytes) -> Optional[str]:
     """The text of ``data``; None for what is no text or too long to show."""
     if len(data) > LONGEST_TEXT or b"\0" in data:
         return None
