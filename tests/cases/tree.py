@@ -17,14 +17,14 @@ def _tree(node, **more):
 
 def present(node):
     node.makes(_tree(node, owner="daemon", group="www-data"))
-    listed = node.out("find", node.tree + "/www", "-printf", "%P %u:%g %m\n")
+    listed = node.out("find", node.tree + "/www", "-printf", "/%P %u:%g %m\n")
     assert sorted(listed.splitlines()) == [
-        " daemon:www-data 755",
-        "bin daemon:www-data 755",
-        "bin/run daemon:www-data 755",
-        "css daemon:www-data 755",
-        "css/a.css daemon:www-data 644",
-        "index.html daemon:www-data 644",
+        "/ daemon:www-data 755",
+        "/bin daemon:www-data 755",
+        "/bin/run daemon:www-data 755",
+        "/css daemon:www-data 755",
+        "/css/a.css daemon:www-data 644",
+        "/index.html daemon:www-data 644",
     ]
     assert node.out(node.tree + "/www/bin/run", user="games") == "ran"
 
