@@ -66,6 +66,7 @@ class MemorySystem:
         self.answers: Dict[str, Answer] = dict(answers or {})
         self.patient = True
         self.clock = 0.0
+        self.locks: Dict[str, str] = {}  # who holds the lock on a path
         self._notes: List[str] = []
         self._seen: Dict[str, Any] = {}
         for path, data in (files or {}).items():
@@ -207,6 +208,9 @@ class MemorySystem:
         top = self._real(path)
         for below in [top, *self._below(top)]:
             self.tree.pop(below, None)
+
+    def lock_holder(self, path: str) -> str:
+        return self.locks.get(path, "")
 
     def blob(self, sha256: str) -> str:
         path = f"/var/lib/toque/blobs/{sha256}"

@@ -145,6 +145,10 @@ class System(Protocol):
         """Remove a directory and all below it, without following links."""
         ...
 
+    def lock_holder(self, path: str) -> str:
+        """Who holds a lock (fcntl(2), as dpkg's) on a file, as ``name (process 12)``, or ""."""
+        ...
+
     def blob(self, sha256: str) -> str:
         """The path on this machine of bytes that travelled beside the plan."""
         ...
@@ -349,6 +353,9 @@ class RealSystem:
     def remove_tree(self, path: str) -> None:
         self._look.forget()
         paths.remove_tree(path)
+
+    def lock_holder(self, path: str) -> str:
+        return paths.lock_holder(path)
 
     def blob(self, sha256: str) -> str:
         path = os.path.join(self.blobs, sha256)

@@ -557,3 +557,21 @@ def test_explained_keeps_the_systems_own_words():
 
 def test_a_file_of_the_kernel_is_read_whole_though_its_size_is_0():
     assert paths.read("/proc/sys/kernel/pid_max") == Path("/proc/sys/kernel/pid_max").read_bytes()
+
+
+def test_who_holds_a_lock_is_told_by_name_and_process(tmp_path):
+    lock = tmp_path / "lock"
+    assert paths.lock_holder(str(lock)) == ""
+    lock.touch()
+    assert paths.lock_holder(str(lock)) == ""
+    script = (
+        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX);"
+        "print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        holder.stdout.readline()
+        assert paths.lock_holder(str(lock)).endswith(f" (process {holder.pid})")
+        holder.communicate()
+    assert paths.lock_holder(str(lock)) == ""
