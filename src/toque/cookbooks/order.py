@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 
 from ..errors import BadCookbook, nearest
@@ -128,24 +128,27 @@ def _together(one: Added, other: Added) -> Package | None:
 
 def _check_packages(steps: Sequence[Added]) -> None:
     """A package wanted at one place and unwanted at another would change at every converge."""
-    wanted: dict[str, Added] = {}
+    wanted: dict[tuple[str, str], tuple[object, Added]] = {}
     for one in steps:
         if not isinstance(one.resource, Package) or one.when:
             continue
-        for name in one.resource.names:
-            before = wanted.setdefault(name, one)
-            if _wish(before.resource, name) != _wish(one.resource, name):
+        for about, wish in _wishes(one.resource):
+            earlier, before = wanted.setdefault(about, (wish, one))
+            if earlier != wish:
                 raise BadCookbook(
                     "duplicate-resource",
-                    f"package {name} is declared twice, with different wishes",
+                    f"package {about[0]} is declared twice, with different wishes",
                     expected=f"the same as at {before.place}",
-                    found=f"another absent or version at {one.place}",
+                    found=f"another {about[1]} at {one.place}",
                     hint="declare it once, or the same at both places",
                     place=one.place,
                 )
 
 
-def _wish(package: Resource, name: str) -> tuple[bool, str]:
-    if not isinstance(package, Package):
-        return False, ""
-    return package.absent, package.versions.get(name, "")
+def _wishes(package: Package) -> Iterator[tuple[tuple[str, str], object]]:
+    """What is wanted of each name; a hold only where there is something to say of it."""
+    for name in package.names:
+        pin = package.versions.get(name, "")
+        yield (name, "absent or version"), (package.absent, pin)
+        if package.hold is not None:
+            yield (name, "hold"), package.hold

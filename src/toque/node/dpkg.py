@@ -5,7 +5,7 @@ Measured: after 40 kills of dpkg in the middle of its work apt refused to go on 
 """
 
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 from .errors import StepFailed
 from .system import Result, System
@@ -13,6 +13,7 @@ from .system import Result, System
 STATUS = "/var/lib/dpkg/status"
 UPDATES = "/var/lib/dpkg/updates"
 NO_LIMIT_S = 6 * 3600.0  # a package transaction is never killed by us; this only ends a hung one
+LOCK = "/var/lib/dpkg/lock-frontend"
 LOCK_WAIT_S = 600
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -45,10 +46,14 @@ class Installed:
 
 @dataclass(frozen=True)
 class Database:
-    """All packages by name and by ``name:architecture``, and whether dpkg was interrupted."""
+    """All packages by name and by ``name:architecture``, and whether dpkg was interrupted.
+
+    ``broken`` are the names of those that are neither there nor gone.
+    """
 
     packages: Mapping[str, Installed]
     interrupted: bool
+    broken: FrozenSet[str]
 
 
 def database(system: System) -> Database:
@@ -68,8 +73,8 @@ def _read(system: System) -> Database:
             hint="packages need Debian or Ubuntu",
         ) from error
     packages = parse_status(text)
-    broken = any(p.state not in WHOLE or p.flag != "ok" for p in packages.values())
-    return Database(packages, broken or bool(system.names(UPDATES)))
+    broken = frozenset(n for n, p in packages.items() if p.state not in WHOLE or p.flag != "ok")
+    return Database(packages, bool(broken or system.names(UPDATES)), broken)
 
 
 def parse_status(text: str) -> Dict[str, Installed]:
@@ -97,6 +102,7 @@ def repair(system: System) -> bool:
     audit = _run(system, ["dpkg", "--audit"])
     if not audit.out.strip() and audit.code == 0 and not system.names(UPDATES):
         return False
+    wait_for(system, LOCK)
     system.progress("repairing an interrupted dpkg")
     rungs: List[Tuple[str, ...]] = [("dpkg", "--configure", "-a", "--force-confdef")]
     rungs[0] += ("--force-confold",)
@@ -131,16 +137,27 @@ def _run(system: System, argv: List[str]) -> Result:
 
 
 def _patient(system: System, argv: Tuple[str, ...]) -> Result:
-    """dpkg itself does not wait for its lock, so ask again while another holds it."""
+    """dpkg itself does not wait for its lock, so ask again while another was quicker."""
     for _ in range(LOCK_WAIT_S // 2):
+        wait_for(system, LOCK)
         result = _run(system, list(argv))
         if result.code == 0 or b"lock" not in result.err:
-            return result
-        system.progress("waiting for another program that installs packages")
+            break
+    return result
+
+
+def wait_for(system: System, lock: str) -> None:
+    """Until nobody holds ``lock``, telling who does.  Raises ``StepFailed("package-locked")``."""
+    for _ in range(LOCK_WAIT_S // 2):
+        holder = system.lock_holder(lock)
+        if not holder:
+            return
+        system.progress(f"waiting for {holder}, which holds {lock}")
         system.sleep(2)
     raise StepFailed(
         "package-locked",
-        "another program has held dpkg's lock for ten minutes",
+        f"another program has held {lock} for {LOCK_WAIT_S // 60} minutes",
+        expected="nobody to hold it",
+        found=holder,
         hint="ps -e | grep -E 'apt|dpkg|unattended'",
-        log=result.tail(5),
     )

@@ -263,6 +263,18 @@ def test_package_both_wanted_and_unwanted_is_refused(book):
     assert "b1" in str(error)
 
 
+def test_a_package_held_at_one_place_and_not_at_another_is_refused(book):
+    error = refused(book('r.add(Package("a1", hold=True))\nr.add(Package("a1", "b1", hold=False))'))
+
+    assert error.code == "duplicate-resource"
+    assert "another hold" in error.trouble.found
+
+
+def test_a_hold_is_a_wish_only_where_it_is_declared(book):
+    plan = compile_recipe(book('r.add(Package("a1"))\nr.add(Package("a1", "b1", hold=True))'))
+    assert plan.ids == ("package:a1", "package:a1,b1")
+
+
 def test_exception_in_a_recipe_names_place_and_last_lines(book):
     error = refused(book("x = 1\nboom = x / 0\n"))
 

@@ -1,29 +1,25 @@
 """Debian packages: any number of names in one transaction."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
-from ..dpkg import APT, ENVIRONMENT, NO_LIMIT_S, Database, database, repair
-from ..errors import StepFailed
+from .. import apt, debconf
+from ..dpkg import ENVIRONMENT, LOCK, Database, database, repair, wait_for
+from ..errors import NotReady, StepFailed
 from ..resource import Invalid, Resource, State
 from ..system import Result, System
+from ..values import Secret
 
-LISTS = "/var/lib/apt/lists"
-DPKG = "dpkg"  # the key that differs while dpkg is interrupted; no package has this name twice
+DPKG = "dpkg state"  # keys with a space, which no package's name has
+HOLD = " hold"
+CHANGES = "all changes"  # what apt would do, or why that is not known; for people, not compared
+UNKNOWN = "why changes are unknown"
+
+HOUR = 3600
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?\Z")
 _VERSION = re.compile(r"[A-Za-z0-9.+:~-]+\*?\Z")
-
-_UNKNOWN = ("Unable to locate package", "has no installation candidate", "was not found")
-_FETCH = ("Failed to fetch", "Unable to fetch", "Temporary failure resolving", "Could not resolve")
-_CONFLICT = (
-    "held broken packages",
-    "unmet dependencies",
-    "Held packages were changed",
-    "were downgraded and -y",
-    "Conflicts:",
-)
 
 
 @dataclass(frozen=True, init=False)
@@ -31,11 +27,22 @@ class Package(Resource):
     """Packages installed (or, with ``absent``, not): ``Package("nginx", "git")``.
 
     ``versions`` pins some of them, exactly or by a beginning: ``{"nginx": "1.22.*"}``; a name
-    without a pin may have any version and is never upgraded.  ``recommends`` also installs what
-    they recommend.  ``purge`` also removes the configuration of packages that are absent.
+    without a pin may have any version.  ``upgrade`` keeps all at the newest version that apt's
+    index has.  ``hold`` keeps apt and unattended-upgrades from changing them (only this resource
+    does); False lifts a hold, None leaves it.  ``recommends`` also installs what they recommend.
+    ``purge`` also removes the configuration of packages that are absent.
 
-    The index is fetched anew only when what is asked for is not in it.  Neighbours in a recipe
-    are one transaction.  A dpkg that was interrupted is repaired first, and apt is never killed.
+    ``answers`` are for debconf, by question: ``{"postfix/mailname": "example.org"}``.  They are
+    given before packages are installed; an installed one is not asked again, so they do not
+    change it.  A ``Secret`` goes to debconf's database of passwords, which only root can read.
+
+    The index is fetched anew when what is asked for is not in it, and with ``refresh_s`` also
+    when something is to be installed (or looked for, with ``upgrade``) and it is older than that
+    many seconds.  A plan shows every package that apt would touch, with versions; where the index
+    has to be fetched first, it says so instead.
+
+    Neighbours in a recipe are one transaction.  A dpkg that was interrupted is repaired first,
+    and apt is never killed.  A package that does not exist, is held or conflicts changes nothing.
     """
 
     names: Tuple[str, ...]
@@ -43,6 +50,10 @@ class Package(Resource):
     absent: bool
     purge: bool
     recommends: bool
+    upgrade: bool
+    hold: Optional[bool]
+    answers: Mapping[str, Union[str, Secret]]
+    refresh_s: Optional[int]
 
     kind: ClassVar[str] = "package"
 
@@ -54,6 +65,10 @@ class Package(Resource):
         absent: bool = False,
         purge: bool = False,
         recommends: bool = False,
+        upgrade: bool = False,
+        hold: Optional[bool] = None,
+        answers: Optional[Mapping[str, Union[str, Secret]]] = None,
+        refresh_s: Optional[int] = None,
     ) -> None:
         values: Dict[str, Any] = {
             "names": tuple(dict.fromkeys((*some, *names))),
@@ -61,6 +76,10 @@ class Package(Resource):
             "absent": absent,
             "purge": purge,
             "recommends": recommends,
+            "upgrade": upgrade,
+            "hold": hold,
+            "answers": dict(answers or {}),
+            "refresh_s": refresh_s,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -70,6 +89,20 @@ class Package(Resource):
         return ",".join(self.names)
 
     def validate(self) -> None:
+        self._validate_names()
+        if self.purge and not self.absent:
+            raise Invalid("purge", "absent=True beside it", self.purge)
+        for field in ("versions", "hold", "upgrade", "answers", "refresh_s"):
+            if self.absent and getattr(self, field):
+                raise Invalid(field, "none with absent=True", field)
+        if self.upgrade and self.versions:
+            raise Invalid("upgrade", "no version pinned beside it", dict(self.versions))
+        if self.refresh_s is not None and self.refresh_s < HOUR:
+            # The archive is shared, and a transaction must not outlast it.
+            raise Invalid("refresh_s", f"at least an hour ({HOUR})", self.refresh_s)
+        debconf.validate(self.answers)
+
+    def _validate_names(self) -> None:
         if not self.names:
             raise Invalid("names", "at least one package", self.names)
         for name in self.names:
@@ -80,62 +113,83 @@ class Package(Resource):
                 raise Invalid("versions", f"one of {', '.join(self.names)}", name)
             if not _VERSION.match(version):
                 raise Invalid("versions", "a version, or its beginning and *", version)
-        if self.absent and self.versions:
-            raise Invalid("versions", "none with absent=True", self.versions)
-        if self.purge and not self.absent:
-            raise Invalid("purge", "absent=True beside it", self.purge)
 
     def wanted(self) -> State:
-        state: Dict[str, Any] = {f"{DPKG} state": "whole"}
+        state: Dict[str, Any] = {DPKG: "whole"}
+        usual = "absent" if self.absent else "newest" if self.upgrade else "installed"
         for name in self.names:
-            state[name] = "absent" if self.absent else self.versions.get(name, "installed")
+            state[name] = self.versions.get(name, usual)
+            state[name + HOLD] = self.hold
         return state
 
     def found(self, system: System) -> State:
         known = database(system)
-        state: Dict[str, Any] = {f"{DPKG} state": "interrupted" if known.interrupted else "whole"}
+        state: Dict[str, Any] = {DPKG: "interrupted" if known.interrupted else "whole"}
+        wanted = self.wanted()
         for name in self.names:
             state[name] = self._word(known, name)
-        missing = [n for n in self.names if not self.absent and state[n] == "absent"]
-        if missing:
-            state["candidates"] = _candidates(system, missing)
+            state[name + HOLD] = name in known.packages and known.packages[name].want == "hold"
+        differ = [n for n in self.names if state[n] != wanted[n]]
+        if differ:
+            state.update(self._foreseen(system, known, differ))
+        if self.upgrade and CHANGES in state:
+            touched = {name for _, name, _, _ in state[CHANGES]}
+            state.update({n: "newest" for n in differ if state[n] != "absent" and n not in touched})
         return state
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
-        repaired = repair(system)
         names = [name for name in self.names if name in keys]
-        if repaired:
-            state = self.found(system)
-            names = [n for n in names if state[n] != self.wanted()[n]]
-        if not names:
-            return
-        if self.absent:
-            verb = "purge" if self.purge else "remove"
-            system.progress(f"removing {', '.join(names)}")
-            result = _apt(system, [verb, "--", *names])
-            if result.code != 0:
-                raise trouble(result, names)
-            return
-        self._install(system, names)
+        broken: Optional[StepFailed] = None
+        try:
+            if repair(system):
+                known, wanted = database(system), self.wanted()
+                names = [n for n in names if self._word(known, n) != wanted[n]]
+        except StepFailed as error:
+            # Another version of what is broken may be what was asked for, or to have it no more.
+            if error.code != "package-repair-failed" or not database(system).broken & set(names):
+                raise
+            broken = error
+        try:
+            if names and self.absent:
+                self._remove(system, names)
+            elif names:
+                self._install(system, names)
+        except StepFailed as error:
+            raise broken or error from error
+        if self.hold is not None:
+            self._mark(system, "hold" if self.hold else "unhold", self.names)
 
     def show(self, found: Optional[State], keys: FrozenSet[str]) -> Sequence[str]:
         found = found or {}
         lines: List[str] = []
-        if f"{DPKG} state" in keys:
+        if DPKG in keys:
             lines.append("~ dpkg: interrupted -> repaired")
+        new = [n for n in self.names if n in keys and found.get(n) == "absent"]
+        lines += [f"+ {answer.shown}" for answer in debconf.due(self.answers, self.names, new)]
+        foreseen = {name: one for one in found.get(CHANGES, ()) for name in (one[1],)}
         for name in self.names:
-            if name not in keys:
-                continue
-            there = found.get(name)
-            wanted = self.versions.get(name, "")
-            version = found.get("candidates", {}).get(name) or wanted
-            if self.absent:
-                lines.append(f"- {name} {there}")
-            elif there == "absent":
-                lines.append(f"+ {name} {version}".rstrip())
-            else:
-                lines.append(f"~ {name} {there} -> {wanted or 'installed'}")
+            if name in keys:
+                lines.append(self._line(name, found, foreseen.pop(name, None)))
+            if name + HOLD in keys:
+                lines.append(f"~ {name}: {'held' if self.hold else 'no longer held'}")
+        why = "it needs what goes" if self.absent else "in the way"
+        for verb, name, before, after in foreseen.values():
+            reason = why if verb == apt.REMOVED else "needed"
+            versions = f"{before} -> {after}" if before and after else before or after
+            lines.append(f"{verb} {name} {versions} ({reason})")
         return lines
+
+    def _line(self, name: str, found: State, foreseen: Optional[apt.Change]) -> str:
+        there = found.get(name)
+        verb = "-" if self.absent else "+" if there == "absent" else "~"
+        to = self.versions.get(name, "")
+        if foreseen is not None:
+            to = foreseen[3] or foreseen[2]
+        elif found.get(UNKNOWN) and not self.absent:
+            to = f"{to} (version unknown: {found[UNKNOWN]})".lstrip()
+        if verb == "~":
+            return f"~ {name} {there} -> {to or 'installed'}"
+        return f"{verb} {name} {there if self.absent else to}".rstrip()
 
     def _word(self, known: Database, name: str) -> str:
         """``absent``, or what ``wanted`` says when it is so, or the version or state there is."""
@@ -144,120 +198,147 @@ class Package(Resource):
             return "absent"
         if one.state == "config-files":
             return "config-files" if self.purge else "absent"
-        if self.absent or one.state != "installed":
+        if self.absent or self.upgrade or one.state != "installed":
             return one.version if one.state == "installed" else one.state
         pin = self.versions.get(name)
         if pin is None:
             return "installed"
         return pin if fnmatchcase(one.version, pin) else one.version
 
-    def _install(self, system: System, names: Sequence[str]) -> None:
+    def _foreseen(self, system: System, known: Database, names: Sequence[str]) -> Dict[str, Any]:
+        """Every change that apt would make, or why nobody can know now.
+
+        Raises ``NotReady`` with apt's own words when it would refuse: an earlier step may still
+        change its mind.
+        """
+        if known.interrupted:
+            return {UNKNOWN: "dpkg has to be repaired first"}
+        if not self.absent and self._index_is_old(system):
+            return {UNKNOWN: "the index is to be fetched first"}
+        argv = self._argv(names)
+        if self.hold is not None:
+            argv.insert(1, "--allow-change-held-packages")  # ours: fix lifts them meanwhile
+        result = apt.foreseen(system, argv)
+        text = result.text
+        others = [n for n in apt.held(text) if n not in self.names]
+        if result.code == 0 and not others:
+            there = {name: one.version for name, one in known.packages.items()}
+            return {
+                CHANGES: [
+                    [verb, name, there.get(name, "") if verb == apt.REMOVED else before, after]
+                    for verb, name, before, after in apt.changes(text)
+                ]
+            }
+        if apt.stale(result):
+            return {UNKNOWN: "it is not in the present index"}
+        error = apt.trouble(result, others or names)
+        raise NotReady(  # relays a code
+            error.code,
+            error.message,
+            expected=error.expected,
+            found=error.found,
+            hint=error.hint,
+            log=error.log,
+        ) from error
+
+    def _index_is_old(self, system: System) -> bool:
+        if not apt.has_index(system):
+            return True
+        return self.refresh_s is not None and apt.index_older_than(system, self.refresh_s)
+
+    def _argv(self, names: Sequence[str]) -> List[str]:
+        if self.absent:
+            return ["purge" if self.purge else "remove", "--", *names]
         words = [f"{n}={self.versions[n]}" if n in self.versions else n for n in names]
         options = ["--install-recommends" if self.recommends else "--no-install-recommends"]
         if self.versions:
             options.append("--allow-downgrades")
-        argv = ["install", *options, "--", *words]
-        fetched: Optional[Result] = None
-        if not any(n.endswith(("Packages", "Packages.lz4")) for n in system.names(LISTS)):
-            fetched = _update(system)
-        system.progress(f"installing {', '.join(names)}")
-        result = _apt(system, argv)
-        if result.code != 0 and fetched is None and _stale(result):
-            fetched = _update(system)
-            system.progress(f"installing {', '.join(names)}")
-            result = _apt(system, argv)
+        return ["install", *options, "--", *words]
+
+    def _remove(self, system: System, names: Sequence[str]) -> None:
+        wait_for(system, LOCK)
+        system.progress(f"removing {', '.join(names)}")
+        result = apt.apt_get(system, self._argv(names))
         if result.code != 0:
-            raise trouble(result, names, fetched)
+            raise apt.trouble(result, names)
+
+    def _install(self, system: System, names: Sequence[str]) -> None:
+        fetched = self._refreshed(system, names)
+        known = database(system)
+        new = [name for name in names if self._word(known, name) == "absent"]
+        held = [n for n in names if n in known.packages and known.packages[n].want == "hold"]
+        wait_for(system, LOCK)
+        debconf.give(system, debconf.due(self.answers, self.names, new))
+        if self.hold is not None:
+            self._mark(system, "unhold", held)
+        try:
+            result = self._installed(system, names)
+            if result.code != 0 and fetched is None and apt.stale(result):
+                fetched = apt.update(system)
+                result = self._installed(system, names)
+        finally:
+            if self.hold:
+                self._mark(system, "hold", held)
+        if result.code != 0:
+            raise apt.trouble(result, names, fetched)
+
+    def _installed(self, system: System, names: Sequence[str]) -> Result:
+        system.progress(f"installing {', '.join(names)}")
+        return apt.apt_get(system, self._argv(names))
+
+    def _refreshed(self, system: System, names: Sequence[str]) -> Optional[Result]:
+        """How fetching the index went, when it was time to."""
+        if not self._index_is_old(system):
+            return None
+        fetched = apt.update(system)
+        wrong = apt.complaints(fetched)
+        if wrong and self.upgrade:
+            raise StepFailed(
+                "package-index-unreachable",
+                f"the package index did not answer, so nobody knows the newest {', '.join(names)}",
+                expected="apt-get update to reach every source",
+                found=wrong[0],
+                hint="apt-get update",
+                log=wrong[-15:],
+            )
+        if wrong and self.refresh_s is not None:
+            system.note(f"the package index could not be refreshed: {wrong[0]}")
+        return fetched
+
+    @staticmethod
+    def _mark(system: System, verb: str, names: Sequence[str]) -> None:
+        if names:
+            wait_for(system, LOCK)
+            system.run(["apt-mark", verb, "--", *names], env=ENVIRONMENT)
 
 
 def mergeable(first: Package, second: Package) -> bool:
     """Whether two neighbours can be one transaction that means the same."""
-    shared = set(first.names) & set(second.names)
-    agree = all(first.versions.get(name) == second.versions.get(name) for name in shared)
-    same = ("absent", "purge", "recommends")
-    return agree and all(getattr(first, name) == getattr(second, name) for name in same)
+    for field in ("versions", "answers"):
+        one, two = getattr(first, field), getattr(second, field)
+        if any(one.get(key) != two.get(key) for key in _shared(first, second, field)):
+            return False
+    same = ("absent", "purge", "recommends", "upgrade", "hold")
+    return all(getattr(first, name) == getattr(second, name) for name in same)
+
+
+def _shared(first: Package, second: Package, field: str) -> FrozenSet[str]:
+    """The keys of a mapping about which both have something to say."""
+    if field == "versions":
+        return frozenset(first.names) & frozenset(second.names)
+    return frozenset(first.answers) & frozenset(second.answers)
 
 
 def merged(first: Package, second: Package) -> Package:
     """Both in one; only for those that are ``mergeable``."""
+    one, two = ({f.name: getattr(p, f.name) for f in fields(p)} for p in (first, second))
+    ages = [p.refresh_s for p in (first, second) if p.refresh_s is not None]
     return Package(
-        *first.names,
-        *second.names,
-        versions={**first.versions, **second.versions},
-        absent=first.absent,
-        purge=first.purge,
-        recommends=first.recommends,
+        **{
+            **one,
+            "names": (*first.names, *second.names),
+            "versions": {**one["versions"], **two["versions"]},
+            "answers": {**one["answers"], **two["answers"]},
+            "refresh_s": min(ages, default=None),
+        }
     )
-
-
-def trouble(result: Result, names: Sequence[str], fetched: Optional[Result] = None) -> StepFailed:
-    """What apt's last words mean.  Pure."""
-    text = _said(result)
-    said = [line for line in text.splitlines() if line.startswith(("E:", "W:", "dpkg: error"))]
-    index = _said(fetched) if fetched else ""
-    log = result.tail(25)
-    asked = ", ".join(names)
-    found = said[0] if said else f"status {result.code}"
-    if any(word in text for word in ("Could not get lock", "Unable to acquire the dpkg")):
-        return StepFailed(
-            "package-locked", "another program holds dpkg's lock", found=found, log=log,
-            hint="ps -e | grep -E 'apt|dpkg|unattended'",
-        )  # fmt: skip
-    unreachable = any(word in text for word in _FETCH) or any(word in index for word in _FETCH)
-    if unreachable and (any(w in text for w in (*_UNKNOWN, *_FETCH))):
-        lines = (index + text).splitlines()
-        errors = [x for x in lines if x.startswith(("E:", "W:", "Err:"))]
-        return StepFailed(
-            "package-index-unreachable",
-            f"the package index did not answer, so {asked} could not be installed",
-            expected="apt-get update to reach every source",
-            found=errors[0] if errors else found,
-            hint="apt-get update",
-            log=errors[-15:] or log,
-        )
-    if any(word in text for word in _UNKNOWN):
-        bad = [line for line in said if any(word in line for word in _UNKNOWN)]
-        return StepFailed(
-            "package-unknown",
-            f"no package source has what was asked for ({asked})",
-            expected="a package that apt-cache policy knows",
-            found=bad[0] if bad else found,
-            hint=f"apt-cache policy {' '.join(names)}",
-            log=bad or log,
-        )
-    if any(word in text for word in _CONFLICT):
-        return StepFailed(
-            "package-conflict",
-            f"{asked} cannot be had together with what is installed or held",
-            found=found,
-            hint="apt-mark showhold",
-            log=log,
-        )
-    return StepFailed(
-        "package-failed", f"apt could not change {asked}", expected="status 0", found=found, log=log
-    )
-
-
-def _said(result: Result) -> str:
-    return "\n".join((result.out.decode("utf-8", "replace"), result.err.decode("utf-8", "replace")))
-
-
-def _stale(result: Result) -> bool:
-    text = _said(result)
-    return any(word in text for word in (*_UNKNOWN, "404 ", "Hash Sum", "unauthenticated"))
-
-
-def _apt(system: System, argv: Sequence[str]) -> Result:
-    return system.run([*APT, *argv], env=ENVIRONMENT, timeout_s=NO_LIMIT_S, check=False)
-
-
-def _update(system: System) -> Result:
-    system.progress("fetching the package index")
-    return _apt(system, ["update"])
-
-
-def _candidates(system: System, names: Sequence[str]) -> Dict[str, str]:
-    """The versions that apt would install, for people to read; empty where it knows none."""
-    result = system.run(["apt-cache", "policy", "--", *names], env=ENVIRONMENT, check=False)
-    pairs = re.findall(r"(?m)^(\S+):\n(?:  .*\n)*?  Candidate: (\S+)$", result.text)
-    return {name: version for name, version in pairs if version != "(none)"}

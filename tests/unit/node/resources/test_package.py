@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -5,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toque.node.dpkg import parse_status
-from toque.node.errors import StepFailed
+from toque.node.errors import NotReady, StepFailed
 from toque.node.memory import MemorySystem
 from toque.node.resource import Invalid, differing
 from toque.node.resources.package import Package, mergeable, merged
 from toque.node.system import Result
+from toque.node.values import Secret
 
 STATUS = "/var/lib/dpkg/status"
+STAMP = "/var/lib/apt/periodic/update-success-stamp"
 LISTS = "/var/lib/apt/lists/main_Packages"
 
 
@@ -20,27 +23,48 @@ def paragraph(name, version="1.0-1", status="install ok installed"):
 
 
 class Apt:
-    """Installs names it has; ``index`` is what an update brings.  ``words`` are extra answers."""
+    """Installs names it has; ``index`` is what an update brings.
 
-    def __init__(self, has, index=None, update_err=b"", words=None):
+    ``words`` are what it says instead when it is to install; ``refusal`` also when it is asked
+    what it would do.  ``drags`` are packages that it installs beside.
+    """
+
+    def __init__(self, has, index=None, *, update_err=b"", words=None, refusal=None, drags=None):
         self.has = dict(has)
         self.index = dict(index or {})
         self.update_err = update_err
-        self.words = words
+        self.words = words or refusal
+        self.refusal = refusal
+        self.drags = dict(drags or {})
+        self.young = False
+        self.answers = []
         self.system = None
 
     def on(self, files):
         self.system = MemorySystem(
-            files=files, programs={"apt-get": self, "apt-cache": self.policy, "dpkg": self.dpkg}
+            files={STAMP: b"", **files},
+            programs={
+                "apt-get": self,
+                "apt-mark": self.mark,
+                "debconf-set-selections": self.debconf,
+                "dpkg": self.dpkg,
+                "find": lambda argv, stdin, user: Result(argv, 0, b"x" if self.young else b""),
+            },
         )
         return self.system
 
-    def policy(self, argv, stdin, user):
-        text = "".join(
-            f"{n}:\n  Installed: (none)\n  Candidate: {self.has.get(n, '(none)')}\n"
-            for n in argv[3:]
-        )
-        return Result(argv, 0, text.encode())
+    def debconf(self, argv, stdin, user):
+        self.answers.append(stdin)
+        return Result(argv, 0)
+
+    def mark(self, argv, stdin, user):
+        text = self.system.read(STATUS).decode()
+        for name in argv[3:]:
+            old, new = ("install", "hold") if argv[1] == "hold" else ("hold", "install")
+            start = f"Package: {name}\nStatus: "
+            text = text.replace(f"{start}{old} ok", f"{start}{new} ok")
+        self.system.put(STATUS, text.encode())
+        return Result(argv, 0)
 
     def dpkg(self, argv, stdin, user):
         text = self.system.read(STATUS).decode()
@@ -55,26 +79,41 @@ class Apt:
     def __call__(self, argv, stdin, user):
         if "update" in argv:
             self.has.update(self.index)
+            self.young = True
             self.system.put(LISTS, b"")
             return Result(argv, 0, b"", self.update_err)
-        if self.words is not None:
+        if self.words is not None and (self.refusal or "--print-uris" not in argv):
             return Result(argv, 100, b"", self.words)
         text = self.system.read(STATUS).decode()
-        for word in argv[argv.index("--") + 1 :]:
-            name = word.partition("=")[0]
+        sections = {"NEW packages": [], "packages": []}
+        names = [word.partition("=")[0] for word in argv[argv.index("--") + 1 :]]
+        for name in [*names, *self.drags]:
+            there = re.search(f"(?m)^Package: {name}\n.*\n.*\nVersion: (.*)\n\n", text)
             if "install" not in argv:
-                text = text.replace(paragraph(name), "")
+                text = text.replace(there[0], "")
                 continue
-            if name not in self.has:
+            if name not in self.has and name not in self.drags:
                 return Result(argv, 100, b"", f"E: Unable to locate package {name}".encode())
-            text += paragraph(name, self.has[name])
+            version = self.has.get(name) or self.drags[name]
+            if there is None:
+                text += paragraph(name, version)
+                sections["NEW packages"].append(f"   {name} ({version})")
+            elif there[1] != version:
+                text = text.replace(there[0], paragraph(name, version))
+                sections["packages"].append(f"   {name} ({there[1]} => {version})")
+        if "--print-uris" in argv:
+            upgraded = sections.pop("packages")
+            out = ["The following NEW packages will be installed:", *sections["NEW packages"]]
+            out += ["The following packages will be upgraded:", *upgraded]
+            return Result(argv, 0, "\n".join(out).encode())
         self.system.put(STATUS, text.encode())
         return Result(argv, 0)
 
 
 def transactions(system):
     verbs = ("install", "remove", "purge", "update")
-    return [next(w for w in c if w in verbs) for c in system.calls if c[0] == "apt-get"]
+    ran = [c for c in system.calls if c[0] == "apt-get" and "--print-uris" not in c]
+    return [next(w for w in c if w in verbs) for c in ran]
 
 
 def converge(resource, system):
@@ -95,7 +134,7 @@ def test_all_names_are_one_transaction_and_then_nothing():
     assert transactions(system) == ["install"]
     count = len(system.calls)
     assert converge(wanted, system) == []
-    assert len(system.calls) == count
+    assert len(system.calls) == count  # a look at what is right starts no program
 
 
 def test_the_index_is_fetched_when_there_is_none():
@@ -237,3 +276,202 @@ def test_neighbours_that_disagree_are_not_merged():
     assert not mergeable(one, Package("b", absent=True))
     assert not mergeable(one, Package("b", recommends=True))
     assert mergeable(one, Package("b"))
+
+
+def test_a_plan_shows_what_else_apt_would_touch():
+    apt = Apt({"nginx": "1.22.1"}, drags={"libc": "2.37", "libnew": "5"})
+    system = apt.on({STATUS: paragraph("libc", "2.36").encode(), LISTS: b""})
+    assert converge(Package("nginx"), system) == [
+        "+ nginx 1.22.1",
+        "+ libnew 5 (needed)",
+        "~ libc 2.36 -> 2.37 (needed)",
+    ]
+
+
+def lines_of(wanted, system):
+    found = wanted.found(system)
+    return list(wanted.show(found, differing(wanted.wanted(), found)))
+
+
+@pytest.mark.parametrize(
+    ("files", "young", "why"),
+    [
+        ({}, True, "the index is to be fetched first"),
+        ({LISTS: b""}, False, "the index is to be fetched first"),
+        ({LISTS: b""}, True, "it is not in the present index"),
+    ],
+)
+def test_a_version_that_cannot_be_known_yet_is_said_to_be_unknown(files, young, why):
+    apt = Apt({}, {"git": "1"})
+    system = apt.on({STATUS: b"", **files})
+    apt.young = young
+    wanted = Package("git", refresh_s=3600)
+    assert lines_of(wanted, system) == [f"+ git (version unknown: {why})"]
+    converge(wanted, system)
+
+
+def test_versions_are_unknown_while_dpkg_is_broken():
+    text = paragraph("vim", status="install ok half-configured")
+    system = Apt({"git": "1"}).on({STATUS: text.encode(), LISTS: b""})
+    assert lines_of(Package("git"), system) == [
+        "~ dpkg: interrupted -> repaired",
+        "+ git (version unknown: dpkg has to be repaired first)",
+    ]
+
+
+def test_what_apt_refuses_is_refused_by_the_plan_in_apts_words():
+    words = b"E: Held packages were changed and -y was used without --allow-change-held-packages."
+    system = Apt({}, refusal=words).on({STATUS: b"", LISTS: b""})
+    with pytest.raises(NotReady) as caught:
+        Package("git").found(system)
+    assert caught.value.code == "package-conflict"
+    assert caught.value.found == words.decode()
+    assert [c for c in system.calls if "--print-uris" not in c] == []
+
+
+def test_newest_follows_the_index_and_is_then_left():
+    apt = Apt({"git": "2", "vim": "1"})
+    system = apt.on({STATUS: (paragraph("git", "1") + paragraph("vim", "1")).encode(), LISTS: b""})
+    wanted = Package("git", "vim", upgrade=True)
+    assert converge(wanted, system) == ["~ git 1 -> 2"]
+    assert converge(wanted, system) == []
+
+
+def test_a_hold_is_set_lifted_for_our_own_change_and_taken_away():
+    apt = Apt({"git": "2"})
+    system = apt.on({STATUS: paragraph("git", "1").encode(), LISTS: b""})
+    assert converge(Package("git", hold=True), system) == ["~ git: held"]
+    assert lines_of(Package("git"), system) == []
+    pinned = Package("git", versions={"git": "2"}, hold=True)
+    assert converge(pinned, system) == ["~ git 1 -> 2"]
+    marks = [c[1] for c in system.calls if c[0] == "apt-mark"]
+    assert marks == ["hold", "unhold", "hold", "hold"]
+    assert converge(Package("git", hold=False), system) == ["~ git: no longer held"]
+
+
+def test_a_hold_is_back_when_our_own_change_fails():
+    held = paragraph("git", "1", status="hold ok installed")
+    apt = Apt({"git": "2"}, words=b"E: Sub-process /usr/bin/dpkg returned an error code (1)")
+    system = apt.on({STATUS: held.encode(), LISTS: b""})
+    with pytest.raises(StepFailed):
+        converge(Package("git", versions={"git": "2"}, hold=True), system)
+    assert system.read(STATUS).decode() == held
+
+
+def test_answers_go_to_debconf_on_standard_input_before_the_package():
+    apt = Apt({"postfix": "3"})
+    system = apt.on({STATUS: paragraph("git").encode(), LISTS: b""})
+    secret = Secret("relay", "a relay password")
+    wanted = Package(
+        "postfix",
+        "git",
+        answers={
+            "postfix/mailname": "example.org",
+            "postfix/chattr": "false",
+            "postfix/relay": secret,
+            "git/asks": "no: it is installed already",
+            "shared/more": "x",
+        },
+    )
+    assert converge(wanted, system) == [
+        "+ answer for postfix: postfix/chattr = false",
+        "+ answer for postfix: postfix/mailname = example.org",
+        "+ answer for postfix: postfix/relay = (a secret, not shown)",
+        "+ answer for shared: shared/more = x",
+        "+ postfix 3",
+    ]
+    (given,) = apt.answers
+    assert sorted(given.decode().splitlines()) == [
+        "postfix postfix/chattr boolean false",
+        "postfix postfix/mailname string example.org",
+        "postfix postfix/relay password a relay password",
+        "shared shared/more string x",
+    ]
+    assert not any("a relay password" in " ".join(call) for call in system.calls)
+    programs = [c[0] for c in system.calls if "--print-uris" not in c]
+    assert programs.index("debconf-set-selections") < programs.index("apt-get")
+    assert converge(wanted, system) == []
+    assert len(apt.answers) == 1
+
+
+def test_a_lock_is_waited_for_and_its_holder_named():
+    system = Apt({"git": "1"}).on({STATUS: b"", LISTS: b""})
+    system.locks["/var/lib/dpkg/lock-frontend"] = "unattended-upgr (process 7)"
+    system.sleep = lambda seconds: system.locks.clear()
+    converge(Package("git"), system)
+    assert system.progressed[0].startswith("waiting for unattended-upgr (process 7)")
+
+
+def test_a_lock_that_is_never_free_is_an_error_that_names_its_holder():
+    system = Apt({"git": "1"}).on({STATUS: b"", LISTS: b""})
+    system.locks["/var/lib/dpkg/lock-frontend"] = "unattended-upgr (process 7)"
+    with pytest.raises(StepFailed) as caught:
+        converge(Package("git"), system)
+    assert (caught.value.code, caught.value.found) == (
+        "package-locked",
+        "unattended-upgr (process 7)",
+    )
+    assert transactions(system) == []
+
+
+def test_a_refresh_that_fails_is_noted_and_ends_only_a_search_for_the_newest():
+    err = b"W: Failed to fetch http://x  Connection refused"
+    system = Apt({"git": "2"}, update_err=err).on({STATUS: paragraph("git").encode(), LISTS: b""})
+    with pytest.raises(StepFailed) as caught:
+        converge(Package("git", upgrade=True, refresh_s=3600), system)
+    assert caught.value.code == "package-index-unreachable"
+    system = Apt({"git": "2"}, update_err=err).on({STATUS: b"", LISTS: b""})
+    assert converge(Package("git", refresh_s=3600), system)[0].startswith("+ git")
+    assert "Connection refused" in system.taken_notes()[0]
+
+
+def test_a_broken_package_may_be_replaced_but_nothing_else_is_installed_beside_it():
+    class Stubborn(Apt):
+        """``dpkg --configure`` fails, and so does apt until it is given another version."""
+
+        def dpkg(self, argv, stdin, user):
+            return Result(argv, 0, b"half") if "--audit" in argv else Result(argv, 1)
+
+        def __call__(self, argv, stdin, user):
+            if "--fix-broken" in argv:
+                return Result(argv, 100)
+            return super().__call__(argv, stdin, user)
+
+    broken = paragraph("git", "1", status="install ok half-configured")
+    apt = Stubborn({"git": "2", "vim": "1"})
+    system = apt.on({STATUS: broken.encode(), LISTS: b""})
+    with pytest.raises(StepFailed) as caught:
+        converge(Package("vim"), system)
+    assert caught.value.code == "package-repair-failed"
+    assert "Package: vim" not in system.read(STATUS).decode()
+    converge(Package("git", versions={"git": "2"}), system)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"refresh_s": 60},
+        {"upgrade": True, "versions": {"git": "1"}},
+        {"hold": True, "absent": True},
+        {"answers": {"git/x": "two\nlines"}},
+        {"answers": {"git/x": "goes on\\"}},
+        {"answers": {"git/x": Secret("s", "two\nlines")}},
+        {"answers": {"no question": "x"}},
+    ],
+)
+def test_new_fields_that_cannot_be_meant_are_refused(rest):
+    with pytest.raises(Invalid) as caught:
+        Package("git", **rest).validate()
+    assert "two" not in str(caught.value) or not isinstance(
+        next(iter(rest.get("answers", {"": ""}).values())), Secret
+    )
+
+
+def test_merging_keeps_answers_and_the_smaller_age():
+    one = Package("a", answers={"a/x": "1"}, refresh_s=7200)
+    two = Package("b", answers={"b/x": "2"}, refresh_s=3600)
+    both = merged(one, two)
+    assert (both.answers, both.refresh_s) == ({"a/x": "1", "b/x": "2"}, 3600)
+    assert not mergeable(one, Package("b", answers={"a/x": "2"}))
+    for other in ({"hold": True}, {"upgrade": True}):
+        assert not mergeable(one, Package("b", **other))
