@@ -23,7 +23,7 @@ INITS = {"nspawn": "systemd", "chroot": "supervisor"}
 PRELUDE = """
 import json, os, subprocess, sys, time
 sys.path.insert(0, "/opt/toque-test")
-from toque_node.envfile import encode_env
+from toque_node.formats.environment import encode_env
 from toque_node.errors import StepFailed
 from toque_node.inits import choose
 from toque_node.model import Facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import BadCookbook, nearest
-from ..node.envfile import check_env
+from ..node.formats.environment import check_env
 from ..node.model import Facts, Guard
 from ..node.resource import Invalid
 from ..node.values import Secret

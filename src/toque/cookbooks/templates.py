@@ -1,7 +1,7 @@
 """Jinja2 templates of one cookbook: strict, limited to its folder, blind to secrets.
 
 Values are never template source, and nothing is rendered twice.  What a value may do to the text
-around it is the business of the filters: ``nginx``, ``unit``, ``ini``.
+around it is the business of the filters, one for each place where a value can stand.
 """
 
 from __future__ import annotations
@@ -13,12 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadCookbook, nearest
+from ..node.formats import Unquotable, ini, nginx, postgres, unit
 from ..node.values import Secret
 from .place import place_in_file
-from .quoting import Unquotable, ini, nginx, unit
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+# By the name that a template uses: how a value is written there.
+FILTERS = {
+    "ini": ini.line,
+    "nginx": nginx.word,
+    "pg_name": postgres.name,
+    "pg_setting": postgres.setting,
+    "unit": unit.word,
+    "unit_line": unit.line,
+}
 
 
 class SecretSeen(Exception):
@@ -84,7 +94,7 @@ def render(root: Path, template: str, values: Mapping[str, object], *, place: st
             "unquotable-value",
             f"a value cannot be written in {error.syntax} syntax",
             expected=error.expected,
-            found=repr(error.value),
+            found=repr(error.found),
             place=_template_place(error, folder, template),
         ) from None
     except Exception as error:
@@ -125,7 +135,7 @@ def _environment(folder: Path) -> Environment:
         finalize=lambda value: _no_secret(value, "a value"),
         auto_reload=True,
     )
-    made.filters.update(nginx=nginx, unit=unit, ini=ini)
+    made.filters.update(FILTERS)
     return made
 
 

@@ -5,8 +5,8 @@ import shlex
 from dataclasses import dataclass, field
 from typing import ClassVar, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
-from ..envfile import check_env, parse_env
 from ..errors import NotReady, StepFailed
+from ..formats.environment import check_env, parse_env
 from ..guards import holds
 from ..model import Action, Guard
 from ..resource import Invalid, Resource, State

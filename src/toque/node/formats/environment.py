@@ -8,8 +8,10 @@ any other character alone and so does this parser.
 import re
 from typing import Dict, List, Mapping
 
-from .resource import Invalid
+from ..resource import Invalid
+from . import is_character
 
+LONGEST = 128 * 1024  # bytes: MAX_ARG_STRLEN, execve(2)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SPECIAL = re.compile(r'([\\"$`])')
 _BARE = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
@@ -31,8 +33,11 @@ def check_env(name: str, value: str) -> None:
         raise Invalid("environment", "names like DATABASE_URL", name)
     if "\0" in value:
         raise Invalid(f"environment {name}", "a value without NUL", "one with NUL")
-    if any(0xD800 <= ord(char) <= 0xDFFF for char in value):
-        raise Invalid(f"environment {name}", "a value in UTF-8", "other bytes")
+    if not all(is_character(char) for char in value):
+        # systemd leaves the variable out when its value is not what it calls UTF-8.
+        raise Invalid(f"environment {name}", "a value that is valid in UTF-8", "another character")
+    if len(f"{name}={value}".encode()) >= LONGEST:
+        raise Invalid(f"environment {name}", f"a value of less than {LONGEST} bytes", "a longer")
 
 
 def parse_env(text: str) -> Dict[str, str]:
