@@ -33,7 +33,6 @@ OWED = {
     "postgres_role",
     "service",
     "unit",
-    "user",
 }
 
 Run = Callable[[str], dict[str, str]]

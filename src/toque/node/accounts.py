@@ -1,7 +1,7 @@
 """The account databases of a machine, read the way MemorySystem can fake them.
 
-Only /etc/passwd and /etc/group: what ``useradd`` writes and what a chroot has.  Users from LDAP
-and the like are not seen here and cannot be managed by us.
+Only /etc/passwd, /etc/shadow and /etc/group: what ``useradd`` writes and what a chroot has.  Users
+from LDAP and the like are not seen here and cannot be managed by us.
 """
 
 from dataclasses import dataclass
@@ -51,6 +51,20 @@ def teams(system: System) -> Dict[str, Team]:
         return found
 
     return system.observe("groups", look)
+
+
+def stored_passwords(system: System) -> Dict[str, str]:
+    """The second field of shadow(5) by user: a hash, ``!`` and what was locked away, or ``*``."""
+
+    def look() -> Dict[str, str]:
+        try:
+            lines = system.read("/etc/shadow").decode("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return {}
+        fields = (line.split(":") for line in lines)
+        return {field[0]: field[1] for field in fields if len(field) > 2}
+
+    return system.observe("users:passwords", look)
 
 
 def members(system: System, team: Team) -> Set[str]:

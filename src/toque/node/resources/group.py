@@ -12,12 +12,18 @@ from .user import valid_name
 
 @dataclass(frozen=True)
 class Group(Resource):
-    """A local group.  ``members`` are added to those it has; nobody is taken out."""
+    """A local group.
+
+    ``members`` are added to those it has, or with ``append=False`` are exactly those; somebody for
+    whom it is the primary group stays in it.  A group that is somebody's primary one is not
+    removed: ``groupdel`` says whose.
+    """
 
     name: str
     gid: Optional[int] = None
     system: bool = False
     members: Optional[Tuple[str, ...]] = None
+    append: bool = True
     absent: bool = False
     kind: ClassVar[str] = "group"
     disturbs: ClassVar[Optional[FrozenSet[str]]] = frozenset({"groups", "users"})
@@ -43,7 +49,9 @@ class Group(Resource):
             return None
         state: Dict[str, Any] = {"gid": team.gid}
         if self.members is not None:
-            state["members"] = sorted(members(system, team) & set(self.members))
+            wanted = set(self.members)
+            more = set() if self.append else set(team.members)
+            state["members"] = sorted((members(system, team) & wanted) | more)
         return state
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
@@ -60,9 +68,9 @@ class Group(Resource):
         elif "gid" in keys:
             system.run(["groupmod", f"--gid={self.gid}", "--", self.name])
         if "members" in keys:
-            self._add_members(system)
+            self._set_members(system)
 
-    def _add_members(self, system: System) -> None:
+    def _set_members(self, system: System) -> None:
         team = teams(system).get(self.name)
         has = members(system, team) if team else set()
         for name in sorted(set(self.members or ()) - has):
@@ -73,4 +81,9 @@ class Group(Resource):
                     expected="a step before this one that makes the user",
                     hint=f'add User("{name}") before this step',
                 )
-            system.run(["usermod", "--append", f"--groups={self.name}", "--", name])
+            if self.append:
+                system.run(["usermod", "--append", f"--groups={self.name}", "--", name])
+        if not self.append:
+            system.run(
+                ["gpasswd", "--members", ",".join(sorted(set(self.members or ()))), self.name]
+            )
