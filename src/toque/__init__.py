@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from .node.resources.directory import Directory
     from .node.resources.file import File
     from .node.resources.group import Group
+    from .node.resources.hostname import Hostname
     from .node.resources.http_check import HttpCheck
     from .node.resources.instance import Instance
     from .node.resources.line import Line
     from .node.resources.link import Link
+    from .node.resources.locale import Locale
     from .node.resources.log import Log
     from .node.resources.package import Package
     from .node.resources.port_check import PortCheck
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from .node.resources.sysctl import Sysctl
     from .node.resources.timer import Timer
     from .node.resources.tree import Tree
+    from .node.resources.timezone import Timezone
     from .node.resources.unit import Unit
     from .node.resources.user import User
     from .node.resources.venv import Venv
@@ -51,10 +54,12 @@ _HOME = {
     "File": "node.resources.file",
     "Group": "node.resources.group",
     "Guard": "node.model",
+    "Hostname": "node.resources.hostname",
     "HttpCheck": "node.resources.http_check",
     "Instance": "node.resources.instance",
     "Line": "node.resources.line",
     "Link": "node.resources.link",
+    "Locale": "node.resources.locale",
     "Log": "node.resources.log",
     "Package": "node.resources.package",
     "PortCheck": "node.resources.port_check",
@@ -68,6 +73,7 @@ _HOME = {
     "Sysctl": "node.resources.sysctl",
     "Timer": "node.resources.timer",
     "Tree": "node.resources.tree",
+    "Timezone": "node.resources.timezone",
     "Unit": "node.resources.unit",
     "User": "node.resources.user",
     "Venv": "node.resources.venv",
@@ -85,10 +91,12 @@ __all__ = [
     "File",
     "Group",
     "Guard",
+    "Hostname",
     "HttpCheck",
     "Instance",
     "Line",
     "Link",
+    "Locale",
     "Log",
     "Package",
     "PortCheck",
@@ -102,6 +110,7 @@ __all__ = [
     "Sysctl",
     "Timer",
     "Tree",
+    "Timezone",
     "Unit",
     "User",
     "Venv",
