@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .node.resources.link import Link
     from .node.resources.locale import Locale
     from .node.resources.log import Log
+    from .node.resources.mount import Mount
     from .node.resources.package import Package
     from .node.resources.port_check import PortCheck
     from .node.resources.postgres_database import PostgresDatabase
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from .node.resources.releases import Releases
     from .node.resources.retired import Retired
     from .node.resources.service import Service
+    from .node.resources.swap_file import SwapFile
     from .node.resources.sysctl import Sysctl
     from .node.resources.timer import Timer
-    from .node.resources.tree import Tree
     from .node.resources.timezone import Timezone
+    from .node.resources.tree import Tree
     from .node.resources.unit import Unit
     from .node.resources.user import User
     from .node.resources.venv import Venv
@@ -61,6 +63,7 @@ _HOME = {
     "Link": "node.resources.link",
     "Locale": "node.resources.locale",
     "Log": "node.resources.log",
+    "Mount": "node.resources.mount",
     "Package": "node.resources.package",
     "PortCheck": "node.resources.port_check",
     "PostgresDatabase": "node.resources.postgres_database",
@@ -70,6 +73,7 @@ _HOME = {
     "Retired": "node.resources.retired",
     "Secret": "node.values",
     "Service": "node.resources.service",
+    "SwapFile": "node.resources.swap_file",
     "Sysctl": "node.resources.sysctl",
     "Timer": "node.resources.timer",
     "Tree": "node.resources.tree",
@@ -98,6 +102,7 @@ __all__ = [
     "Link",
     "Locale",
     "Log",
+    "Mount",
     "Package",
     "PortCheck",
     "PostgresDatabase",
@@ -107,10 +112,11 @@ __all__ = [
     "Retired",
     "Secret",
     "Service",
+    "SwapFile",
     "Sysctl",
     "Timer",
-    "Tree",
     "Timezone",
+    "Tree",
     "Unit",
     "User",
     "Venv",
