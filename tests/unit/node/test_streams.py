@@ -1,6 +1,7 @@
 """Programs that are watched while they run: real ones, since pipes are the point."""
 
 import sys
+from pathlib import Path
 from typing import List
 
 import pytest
@@ -16,12 +17,14 @@ def python(text: str, tell: List[str], **more: object) -> Result:
     return RealSystem(Facts()).run(argv, tell=tell.append, **more)  # type: ignore[arg-type]
 
 
-def test_lines_are_told_before_the_program_ends() -> None:
-    """It waits for an answer to its first line, which only who was told of it can give."""
-    told: List[str] = []
-    result = python("print('working', flush=True); input(); print('done')", told, stdin=b"go\n")
+def test_lines_are_told_before_the_program_ends(tmp_path: Path) -> None:
+    """It ends when a file is there, which is made by who is told of its first line."""
+    go = tmp_path / "go"
+    text = "import os, sys, time; print('working', flush=True)\n"
+    text += f"while not os.path.exists({str(go)!r}): time.sleep(0.01)\nprint('done')"
 
-    assert told[0] == "working"
+    result = RealSystem(Facts()).run([sys.executable, "-c", text], tell=lambda line: go.touch())
+
     assert (result.code, result.out) == (0, b"working\ndone\n")
 
 
