@@ -15,6 +15,7 @@ from .cookbook import Cookbook
 from .guards import check_guards
 from .inputs import Inputs
 from .order import arrange
+from .owntypes import own_types
 from .place import last_lines, place_of_traceback
 from .recipe import Added, Recipe
 from .timelimit import TooSlow, time_limit
@@ -96,7 +97,8 @@ def assemble(
             )
         )
     resources = {one.resource.id: one.resource for one in ordered}
-    return Compiled(Plan(name, tuple(steps)), secrets, blobs, resources)
+    plan = Plan(name, tuple(steps), own_types(ordered))
+    return Compiled(plan, secrets, blobs, resources)
 
 
 def _validate(added: Added) -> None:

@@ -48,9 +48,8 @@ def _short(file: str) -> str:
     path = Path(file)
     if not path.is_absolute():
         return file  # such as <string>
-    top = path.parent
-    if path.suffix != ".py":  # templates and files lie in plain folders of a package
-        top = next((p for p in path.parents if (p / "__init__.py").exists()), top)
+    # Templates, files and own types lie in plain folders of a package.
+    top = next((p for p in path.parents if (p / "__init__.py").exists()), path.parent)
     while (top / "__init__.py").exists():
         top = top.parent
     return str(path.relative_to(top))

@@ -90,12 +90,11 @@ class _Walk:
 
         What goes wrong here goes wrong again in the step itself, which then says so.
         """
-        kind = self.types[steps[0].kind]
-        if not kind.together:
-            return
-        same = itertools.takewhile(lambda step: step.kind == steps[0].kind, steps)
         with contextlib.suppress(Exception):
-            kind.prefetch(self.system, [self._resource(step) for step in same])
+            kind = self.types[steps[0].kind]
+            if kind.together:
+                same = itertools.takewhile(lambda step: step.kind == steps[0].kind, steps)
+                kind.prefetch(self.system, [self._resource(step) for step in same])
 
     def _resource(self, step: Step) -> Resource:
         return self.types[step.kind](**decode_value(dict(step.fields), self.secrets))

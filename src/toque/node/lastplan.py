@@ -10,11 +10,12 @@ import contextlib
 import hashlib
 import json
 import os
+from dataclasses import replace
 from typing import Mapping, Optional
 
 from .journal import durable
 from .model import Plan
-from .resources import TYPES
+from .resources import types_of
 from .wire import decode_value, digest, plan_from, plan_json
 
 
@@ -47,12 +48,13 @@ def recall(state: str, name: str) -> Optional[Plan]:
 
 def standing(plan: Plan, secrets: Mapping[str, str]) -> Plan:
     """The steps that declare a state, without those that only do something, such as commands."""
+    types = types_of(plan)
     steps = tuple(
         step
         for step in plan.steps
-        if TYPES[step.kind](**decode_value(dict(step.fields), secrets)).reads_back()
+        if types[step.kind](**decode_value(dict(step.fields), secrets)).reads_back()
     )
-    return Plan(plan.name, steps)
+    return replace(plan, steps=steps)
 
 
 def _key(name: str) -> str:

@@ -54,10 +54,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in the order they run.  ``name`` says what for, e.g. ``setup thena``."""
+    """Steps in the order they run.  ``name`` says what for, e.g. ``setup thena``.
+
+    ``types`` maps kinds that a cookbook brings itself to the texts of their modules.
+    """
 
     name: str
     steps: Tuple[Step, ...]
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 class Status(str, Enum):

@@ -11,7 +11,7 @@ from .detach import Recorder, detached
 from .engine import walk
 from .masking import masker
 from .model import Facts, Outcome, Plan, Report, Step
-from .resources import TYPES
+from .resources import TYPES, types_of
 from .seal import node_key, sealer
 from .system import RealSystem
 from .wire import digest, marked, outcome_from, outcome_json, plan_from, report_json
@@ -200,7 +200,7 @@ class Walker:
                 pausing=self.pause,
                 patient=not check,
             ),
-            TYPES,
+            types_of(self.plan),
             journal=ledger,
             secrets=self.secrets,
             check=check,

@@ -127,13 +127,15 @@ def step_from(data: Mapping[str, Any]) -> Step:
 
 
 def plan_json(plan: Plan) -> Dict[str, Any]:
-    return {"format": FORMAT, "name": plan.name, "steps": [step_json(s) for s in plan.steps]}
+    data = {"format": FORMAT, "name": plan.name, "steps": [step_json(s) for s in plan.steps]}
+    return {**data, "types": dict(plan.types)} if plan.types else data
 
 
 def plan_from(data: Mapping[str, Any]) -> Plan:
     if data.get("format") != FORMAT:
         raise ValueError(f"plan format {data.get('format')!r}, this Toque reads {FORMAT}")
-    return Plan(data["name"], tuple(step_from(s) for s in data["steps"]))
+    steps = tuple(step_from(s) for s in data["steps"])
+    return Plan(data["name"], steps, dict(data.get("types", {})))
 
 
 def digest(plan: Plan) -> str:

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Dict, Iterator, Mapping, Type
 
+from ..model import Plan
 from ..resource import Resource
 
 CLASSES: Dict[str, str] = {
@@ -55,3 +56,12 @@ class Types(Mapping[str, Type[Resource]]):
 
 
 TYPES = Types()
+
+
+def types_of(plan: Plan) -> Mapping[str, Type[Resource]]:
+    """The types that a plan's steps can be of, those included whose texts it brings itself."""
+    if not plan.types:
+        return TYPES
+    from ..owntypes import OwnTypes  # only who has such types pays for loading them
+
+    return OwnTypes(plan.types)
