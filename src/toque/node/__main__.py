@@ -12,7 +12,6 @@ import os
 import sys
 from typing import Any, BinaryIO, Dict, List, Mapping
 
-from . import facts, journal
 from .greeting import greeting
 
 
@@ -25,14 +24,14 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
     state = state or state_of(__file__)
     command, rest = argv[0], argv[1:]
     if command == "facts":
-        say(greeting(facts.gather()))
+        say(greeting())
         return 0
     if command in ("check", "apply"):
-        machine = facts.gather()
-        say(greeting(machine, rest[0] if rest else ""))
-        from . import run
+        told = greeting(rest[0] if rest else "")
+        say(told)
+        from . import run  # while the plan is being made from them
 
-        return run.serve(command, machine, stdin, say, state)
+        return run.serve(command, told["facts"], stdin, say, state)
     if command == "attach":
         from . import follow
 
@@ -40,7 +39,7 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
     if command == "runs":
         return runs(say, state)
     if command == "releases":
-        say({**greeting(facts.gather(), rest[0]), "type": "releases"})
+        say({**greeting(rest[0]), "type": "releases"})
         return 0
     say({"type": "refused", "code": "node-command-unknown", "found": command})
     return 2
@@ -68,11 +67,17 @@ class Speaker:
 def state_of(program: str) -> str:
     """The memory of a runtime lies where the runtime does: STATE/rt/SHA256/toque_node/FILE."""
     parts = os.path.abspath(program).split(os.sep)
-    return os.sep.join(parts[:-4]) if parts[-4:-3] == ["rt"] else journal.STATE
+    if parts[-4:-3] == ["rt"]:
+        return os.sep.join(parts[:-4])
+    from .journal import STATE
+
+    return STATE
 
 
 def runs(say: Speaker, state: str) -> int:
     """The runs this node remembers, newest last, each with how it ended."""
+    from . import journal
+
     found: List[Dict[str, Any]] = []
     for run in journal.last_runs(state):
         entry: Dict[str, Any] = {"run": run}

@@ -11,7 +11,6 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from . import facts, journal, paths
 from .errors import StepFailed
-from .wire import facts_json
 
 PROGRAM = "/usr/local/sbin/toque-node"
 
@@ -52,7 +51,7 @@ def main(argv: List[str], state: str = journal.STATE) -> int:
     commands.add_parser("facts", help="what this machine is, as JSON")
     asked = parser.parse_args(argv)
     if asked.command == "facts":
-        print(json.dumps(facts_json(facts.gather()), indent=1))
+        print(json.dumps(facts.look(), indent=1))
         return 0
     runs = journal.last_runs(state)
     if asked.command == "log" and not asked.run:

@@ -2,30 +2,39 @@
 
 import os
 import sys
-from typing import Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
-from .model import Facts
+if TYPE_CHECKING:
+    from .model import Facts
 
 
-def gather(root: str = "/") -> Facts:
+def gather(root: str = "/") -> "Facts":
     """The facts of this machine; ``root`` lets tests read another tree's os-release."""
+    from .wire import facts_from
+
+    return facts_from(look(root))
+
+
+def look(root: str = "/") -> Dict[str, Any]:
+    """The same as they travel.  A controller waits for them: nothing else of ours is imported."""
     release = _os_release(os.path.join(root, "etc/os-release"))
     init, reason = _init(root)
     machine = os.uname()
-    return Facts(
-        hostname=machine.nodename,
-        os=release.get("ID", ""),
-        release=release.get("VERSION_ID", ""),
-        codename=release.get("VERSION_CODENAME", ""),
-        architecture=machine.machine,
-        cpus=os.cpu_count() or 1,
-        memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
-        addresses=_addresses(),
-        init=init,
-        init_reason=reason,
-        python="{}.{}.{}".format(*sys.version_info[:3]),
-        machine_id=_first_line(os.path.join(root, "etc/machine-id")),
-    )
+    return {
+        "hostname": machine.nodename,
+        "os": release.get("ID", ""),
+        "release": release.get("VERSION_ID", ""),
+        "codename": release.get("VERSION_CODENAME", ""),
+        "architecture": machine.machine,
+        "cpus": os.cpu_count() or 1,
+        "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        "addresses": list(_addresses()),
+        "init": init,
+        "init_reason": reason,
+        "python": "{}.{}.{}".format(*sys.version_info[:3]),
+        "machine_id": _first_line(os.path.join(root, "etc/machine-id")),
+        "extra": {},
+    }
 
 
 def _init(root: str) -> Tuple[str, str]:

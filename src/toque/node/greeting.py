@@ -2,16 +2,16 @@
 
 from typing import Any, Dict
 
-from .model import Facts
-from .wire import facts_json
+from . import facts
 
 
-def greeting(machine: Facts, app: str = "") -> Dict[str, Any]:
+def greeting(app: str = "") -> Dict[str, Any]:
     """The facts and, with ``app``, the releases that this node keeps of that app."""
-    told: Dict[str, Any] = {"type": "facts", "facts": facts_json(machine)}
+    told: Dict[str, Any] = {"type": "facts", "facts": facts.look()}
     if app:
         from .resources.releases import list_releases
         from .system import RealSystem
+        from .wire import facts_from
 
-        told["releases"] = list_releases(RealSystem(machine), app)
+        told["releases"] = list_releases(RealSystem(facts_from(told["facts"])), app)
     return told

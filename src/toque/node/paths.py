@@ -6,7 +6,6 @@ The last component of a path is never followed.  Only ``system.py`` and ``look.p
 import contextlib
 import errno
 import os
-import secrets
 import stat as modes
 from dataclasses import dataclass
 from typing import Callable, Iterator, List, Optional, Tuple
@@ -285,7 +284,7 @@ def _flatten(path: str, top: int) -> bool:
                     hint=f"see: findmnt -R {path}",
                 )
             for deeper in _clear(fd):
-                up = STAGED + secrets.token_hex(TOKEN // 2)
+                up = STAGED + os.urandom(TOKEN // 2).hex()
                 os.rename(deeper, up, src_dir_fd=fd, dst_dir_fd=top)
         os.rmdir(name, dir_fd=top)
     return bool(below)
@@ -356,7 +355,7 @@ def _staged(place: Place) -> Iterator[str]:
 
 
 def _staged_name(place: Place) -> str:
-    name = STAGED + secrets.token_hex(TOKEN // 2) + "-" + place.name
+    name = STAGED + os.urandom(TOKEN // 2).hex() + "-" + place.name
     if len(os.fsencode(name)) > 255:  # NAME_MAX
         name = name[: len(STAGED) + TOKEN] + os.path.splitext(place.name)[1][:32]
     return name

@@ -6,7 +6,7 @@ import signal
 import time
 from typing import Any, BinaryIO, Callable, Mapping, Optional, Tuple
 
-from . import blobs, journal
+from . import agent, blobs, journal, lastplan
 from .detach import Recorder, detached
 from .engine import walk
 from .masking import masker
@@ -14,13 +14,13 @@ from .model import Facts, Outcome, Plan, Report, Step
 from .resources import TYPES, types_of
 from .seal import node_key, sealer
 from .system import RealSystem
-from .wire import digest, marked, outcome_from, outcome_json, plan_from, report_json
+from .wire import digest, facts_from, marked, outcome_from, outcome_json, plan_from, report_json
 
 Say = Callable[[Mapping[str, Any]], None]
 USUAL = ("directory", "file", "link", "package", "service", "user")  # kinds in most plans
 
 
-def serve(mode: str, machine: Facts, stdin: BinaryIO, say: Any, state: str) -> int:
+def serve(mode: str, machine: Mapping[str, Any], stdin: BinaryIO, say: Any, state: str) -> int:
     """Read an order and carry it out, writing its events to ``say``."""
     for kind in USUAL:  # while the plan is being made
         TYPES[kind]
@@ -34,7 +34,7 @@ def serve(mode: str, machine: Facts, stdin: BinaryIO, say: Any, state: str) -> i
             raise Refused("not-root", found=f"uid {os.geteuid()}")
         os.makedirs(state, mode=0o755, exist_ok=True)
         blobs.receive(order.get("blobs", ()), stdin, say, os.path.join(state, "blobs"))
-        walker = Walker(plan, identity, order, machine, state)
+        walker = Walker(plan, identity, order, facts_from(machine), state)
         if mode == "apply":
             return apply(walker, stdin, say)
         walker.check(say)
@@ -66,8 +66,6 @@ def ordered(order: Mapping[str, Any], state: str) -> Tuple[Plan, str]:
         if digest(plan) != order["digest"]:
             raise Refused("plan-altered", found=digest(plan))
         return plan, order["digest"]
-    from . import lastplan
-
     last = lastplan.recall(state, order["again"])
     if last is None:
         raise Refused("no-last-converge", found=order["again"])
@@ -89,8 +87,6 @@ def apply(walker: "Walker", stdin: BinaryIO, say: Any) -> int:
     if "agreed" in order:
         walker.compare()
     if order.get("remember"):
-        from . import lastplan
-
         lastplan.remember(state, walker.plan, walker.identity)
     token = journal.next_token(state)
     directory = journal.run_directory(state, run)
@@ -133,8 +129,6 @@ class Walker:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self.pause, self.stopping = say.flush, self._stopping
         if self.state == journal.STATE:
-            from . import agent
-
             agent.install()
         self._told("apply", say, journal.DiskJournal(self.state), token)
 

@@ -1,6 +1,5 @@
 """Values that are not plain data: a text that may not be shown, and bytes that travel apart."""
 
-import hmac
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -37,6 +36,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented  # which makes == False
+        import hmac  # secrets are seldom compared
+
         return hmac.compare_digest(self.__text.encode(), other.__text.encode())
 
     def __bool__(self) -> bool:

@@ -204,14 +204,8 @@ def report_from(data: Mapping[str, Any]) -> Report:
     )
 
 
-def facts_json(facts: Facts) -> Dict[str, Any]:
-    data = dict(vars(facts))
-    data["addresses"] = list(facts.addresses)
-    data["extra"] = dict(facts.extra)
-    return data
-
-
 def facts_from(data: Mapping[str, Any]) -> Facts:
+    """What ``facts.look`` tells, as a value."""
     if not isinstance(data, Mapping):
         raise TypeError(f"facts are a {type(data).__name__}")
     known = {name: data[name] for name in Facts.__dataclass_fields__ if name in data}

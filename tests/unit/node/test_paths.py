@@ -163,7 +163,7 @@ class TestWrite:
 
     def test_staged_copy_that_is_there_is_not_taken(self, tmp_path, monkeypatch):
         """Even if somebody guesses the name: root never writes into a file of theirs."""
-        monkeypatch.setattr(paths.secrets, "token_hex", lambda n: "0" * 2 * n)
+        monkeypatch.setattr(paths.os, "urandom", bytes)
         monkeypatch.setattr(paths, "_sweep", lambda place: None)
         (tmp_path / ".toque-0000000000000000-a").write_bytes(b"theirs, held open")
         held = os.open(tmp_path / ".toque-0000000000000000-a", os.O_RDONLY)

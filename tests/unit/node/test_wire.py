@@ -2,6 +2,7 @@
 
 import json
 import string
+from dataclasses import asdict
 from typing import Any, Dict
 
 import pytest
@@ -127,7 +128,7 @@ def test_hash_of_a_plan_ignores_where_it_was_written_and_nothing_else(data: byte
 def test_facts_come_back_and_unknown_ones_of_a_newer_node_are_passed_over() -> None:
     facts = Facts(hostname="web1", addresses=("10.0.0.1",), extra={"ports": {"http": 80}})
 
-    back = wire.facts_from(travelled({**wire.facts_json(facts), "from_the_future": 1}))
+    back = wire.facts_from(travelled({**asdict(facts), "from_the_future": 1}))
 
     assert back == facts
 

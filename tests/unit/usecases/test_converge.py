@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,13 +13,13 @@ from toque.adapters.pipe import PipeChannel
 from toque.errors import Failed, ToqueError, Unreachable
 from toque.node.model import Facts, Outcome, Plan, Report, Status, Step
 from toque.node.values import Blob
-from toque.node.wire import digest, facts_json, outcome_json, report_json
+from toque.node.wire import digest, outcome_json, report_json
 from toque.usecases import converge as carry
 from toque.usecases.converge import Parcel, Session, StepError, Stop
 
 PLAN = Plan("setup web", (Step("file:/a", "file", {"path": "/a"}),))
 PARCEL = Parcel(PLAN)
-FACTS = {"type": "facts", "facts": facts_json(Facts(hostname="web1"))}
+FACTS = {"type": "facts", "facts": asdict(Facts(hostname="web1"))}
 DONE = Outcome("file:/a", Status.CHANGED)
 FAILED = Outcome(
     "file:/a",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import List, Protocol, Sequence, Tuple, Union
 
+from ..errors import NotReady
+
 UNIT_DIRECTORIES = (
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -143,3 +145,14 @@ class InitSystem(Protocol):
     def places(self, name: str) -> Sequence[str]:
         """Where a unit file of that name is looked for."""
         ...
+
+
+def missing(name: str, places: Sequence[str]) -> NotReady:
+    """There is no unit file of that name in any of ``places``."""
+    return NotReady(
+        "unit-missing",
+        f"no unit file for {name}",
+        expected=f"{places[0]}/{name}",
+        found=f"looked in {', '.join(places)}",
+        hint="add a Unit, or the Package that brings it, before this step",
+    )

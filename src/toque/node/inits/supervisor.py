@@ -8,11 +8,11 @@ a new text never restarts anything.  ``enabled`` is the translation's ``autostar
 import re
 from typing import Callable, FrozenSet, List, Mapping, Optional, Sequence, TypeVar
 
-from ..errors import NotReady, StepFailed
+from ..errors import StepFailed
 from ..system import System
 from . import foreground, launch
 from .daemon import Daemon, NoAnswer, Program, Refused
-from .protocol import UNIT_DIRECTORIES, UnitState
+from .protocol import UNIT_DIRECTORIES, UnitState, missing
 from .translate import HEADER, Translation, Untranslatable, log_path, translate
 from .unitfile import UnitSyntax, parse
 
@@ -361,13 +361,3 @@ def _same_but_autostart(new: str, old: Optional[str]) -> bool:
     """Whether two programs differ at most in whether they start at boot.  Pure."""
     plain = (re.sub(r"(?m)^autostart=\w+$", "", text or "") for text in (new, old))
     return next(plain) == next(plain)
-
-
-def missing(name: str, places: Sequence[str]) -> NotReady:
-    return NotReady(
-        "unit-missing",
-        f"no unit file for {name}",
-        expected=f"{places[0]}/{name}",
-        found=f"looked in {', '.join(places)}",
-        hint="add a Unit, or the Package that brings it, before this step",
-    )

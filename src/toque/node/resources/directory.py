@@ -8,7 +8,6 @@ from ..claim import Claim
 from ..errors import StepFailed
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
-from .user import NAME
 
 # What a typo in recursive=True or purge=True may never reach: the top of the Filesystem Hierarchy
 # Standard, and what a machine does not boot or let anybody in without.
@@ -118,6 +117,8 @@ def valid_mode(mode: Optional[int]) -> None:
 
 def valid_owners(owner: Optional[str], group: Optional[str]) -> None:
     """Numbers are refused: what is read back is a name, so they would differ for ever."""
+    from .user import NAME  # declarations are checked on the controller, never on a node
+
     for field, name in (("owner", owner), ("group", group)):
         if name is not None and not NAME.fullmatch(name):
             raise Invalid(field, "the name of a user or group, or None", name)

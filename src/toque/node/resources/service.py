@@ -6,7 +6,7 @@ from typing import ClassVar, FrozenSet, Optional, Sequence, Tuple
 
 from ..errors import StepFailed
 from ..inits import choose, unit_name
-from ..inits.supervisor import missing
+from ..inits.protocol import missing
 from ..model import Action
 from ..resource import Invalid, Resource, State
 from ..system import System
