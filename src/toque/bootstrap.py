@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .adapters import git, hostkeys, local, shipping, ssh, target
+from .adapters import hostkeys, ssh, target
 from .fleet.node import Node
 from .fleet.project import Project, find_project, load_project
-from .fleet.secrets import SecretStore
 from .usecases.place import Place
-from .usecases.site import Site
 
+# Above is what it takes to connect, which a converge begins with (ahead.py); the rest is imported
+# where it is used, while the connection is made.
 if TYPE_CHECKING:
+    from .adapters import git
     from .kitchen.api import Kitchen
+    from .usecases.site import Site
 
 STATE = ".toque"  # beside toque.toml: pinned keys, secrets, mirrors; 0700
 
@@ -28,6 +28,10 @@ def open_project(start: Path | None = None) -> Project:
 
 def open_site(project: Project) -> Site:
     """A project with its secrets and its repositories at hand."""
+    from .adapters import git, shipping
+    from .fleet.secrets import SecretStore
+    from .usecases.site import Site
+
     state = project.directory / STATE
     return Site(
         project=project,
@@ -40,7 +44,7 @@ def open_site(project: Project) -> Site:
 
 
 def open_kitchen() -> Kitchen:
-    from .kitchen.api import Kitchen  # only who has throwaway machines pays for it
+    from .kitchen.api import Kitchen
 
     return Kitchen.from_environment(os.environ)
 
@@ -50,9 +54,14 @@ def host_keys(directory: Path) -> hostkeys.HostKeys:
     return hostkeys.HostKeys(directory / STATE / "known_hosts")
 
 
-def connect(node: Node, directory: Path) -> Place:
-    """The way to a node of the project in ``directory``.  Opens nothing yet."""
+def connect(node: Node, directory: Path, *, dial: bool = False) -> Place:
+    """The way to a node of the project in ``directory``.
+
+    With ``dial`` ssh is started at once (``Unreachable`` when there is none), else nothing is.
+    """
     if node.local:
+        from .adapters import local
+
         return Place(node, local.LocalTransport(node.name), {})
     if node.kitchen:
         from .kitchen import api as kitchen
@@ -71,7 +80,10 @@ def connect(node: Node, directory: Path) -> Place:
             keys.pin(where.name, machine.host_key)
         return Place(node, ssh.SshTransport(where, keys), dict(machine.ports))
     where = ssh_target(node, directory)
-    return Place(node, ssh.SshTransport(where, host_keys(directory), become=node.sudo), {})
+    transport = ssh.SshTransport(where, host_keys(directory), become=node.sudo)
+    if dial:
+        transport.dial()
+    return Place(node, transport, {})
 
 
 def ssh_target(node: Node, directory: Path) -> target.Target:
@@ -88,11 +100,15 @@ def shown_key(where: target.Target) -> hostkeys.HostKey:
 
 def init_bare(path: Path) -> git.Repository:
     """An empty bare repository, or the one that is there."""
+    from .adapters import git
+
     return git.init_bare(path)
 
 
 def open_repository(path: Path) -> git.Repository:
     """The repository at a path on this machine."""
+    from .adapters import git
+
     return git.Repository(path)
 
 
@@ -119,4 +135,6 @@ def node_for(project: Project | None, text: str) -> tuple[Node, ...]:
 
 def whoami() -> str:
     """``user@host`` for locks and histories; the name a person would recognise."""
-    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
+    from getpass import getuser
+
+    return f"{os.environ.get('SUDO_USER') or getuser()}@{os.uname().nodename}"

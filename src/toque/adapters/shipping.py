@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import zipfile
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -38,6 +35,10 @@ def pack(source: Path) -> Runtime:
     Times, owners and order are fixed.  Stored, not compressed: this is done in every run, the
     shipment once per node, and another zlib would make other bytes of the same files.
     """
+    import hashlib  # all three are imported while a connection is made
+    import io
+    import zipfile
+
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(source.rglob("*.py"), key=lambda p: p.relative_to(source).as_posix()):

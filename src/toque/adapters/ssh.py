@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +21,6 @@ from . import handshake, shipping
 from .hostkeys import HostKey, HostKeys, parse_key
 from .pipe import PipeChannel, clean
 from .shipping import Runtime
-from .sshwords import SSH_FAILED, about_host_key, classify, lost
 from .target import Target
 
 CONNECT_S = 10
@@ -86,27 +84,38 @@ class SshTransport:
         self._env = env
         self._state = state
         self._runtime = runtime
+        self._dialled: PipeChannel | None = None
 
     @property
     def name(self) -> str:
         return self.target.name
 
+    def dial(self) -> None:
+        """Start ssh now; the next ``open`` goes on with it.  Raises ``Unreachable``.
+
+        Without one, ssh's input ends with this process, and so does ssh.
+        """
+        self._dialled = self._connected()
+
     def open(self, argv: Sequence[str]) -> PipeChannel:
+        channel, self._dialled = self._dialled or self._connected(), None
+        handshake.start(
+            channel, self._runtime(), argv, explain=self._not_started, state=self._state
+        )
+        return channel
+
+    def _connected(self) -> PipeChannel:
         command = ssh_command(
             self.target,
             known_hosts=self._keys.path,
             strict="yes",
             remote=remote_command(become=self._become),
         )
-        channel = _spawn(
-            lambda: PipeChannel(command, explain=self._lost, env=_environment(self._env))
-        )
-        handshake.start(
-            channel, self._runtime(), argv, explain=self._not_started, state=self._state
-        )
-        return channel
+        return _spawn(lambda: PipeChannel(command, explain=self._lost, env=_environment(self._env)))
 
     def _not_started(self, stderr: str, status: int) -> Unreachable:
+        from .sshwords import SSH_FAILED, about_host_key, classify  # only who failed needs words
+
         offered = ""
         if status == SSH_FAILED and about_host_key(stderr):
             try:
@@ -118,6 +127,8 @@ class SshTransport:
 
     def _lost(self, stderr: str, status: int) -> Unreachable | None:
         """ssh reports a broken connection, and a program killed by a signal, with 255."""
+        from .sshwords import SSH_FAILED, lost
+
         return lost(stderr, self.target) if status < 0 or status == SSH_FAILED else None
 
 
@@ -162,6 +173,10 @@ def fetch(target: Target, *, env: Mapping[str, str] | None = None) -> HostKey:
     ssh itself goes there, through the user's jump hosts, writes the key to a file of ours, and
     stops before it logs in.  (``ssh-keyscan`` knows no jump hosts.)  Raises ``Unreachable``.
     """
+    import tempfile
+
+    from .sshwords import SSH_FAILED, classify
+
     with tempfile.TemporaryDirectory(prefix="toque-") as folder:
         file = Path(folder, "known_hosts")
         command = ssh_command(

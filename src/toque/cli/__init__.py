@@ -12,6 +12,8 @@ from importlib import import_module
 
 import click
 
+from ..ahead import Ahead
+
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "up": ("app", "Set up TARGET and deploy the project's apps to it"),
     "setup": ("app", "Converge a node's setup recipes, then deploy its apps"),
@@ -82,11 +84,14 @@ def cli() -> None:
     """
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """The program.  Every error leaves here, as words or, with ``--json``, as one JSON object."""
+def main(argv: Sequence[str] | None = None, *, ahead: Ahead | None = None) -> None:
+    """Read the command line and do what it says; ``ahead`` is what was begun before.
+
+    Every error leaves here, as words or, with ``--json``, as one JSON object.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        status = cli.main(arguments, prog_name="toque", standalone_mode=False)
+        status = cli.main(arguments, prog_name="toque", standalone_mode=False, obj=ahead)
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)

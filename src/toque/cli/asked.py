@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from .. import bootstrap
+from ..ahead import Ahead
 from ..errors import AskedWrongly
 from ..fleet.app import App
 from ..fleet.project import Project
@@ -34,9 +35,15 @@ def verbose_option(function: F) -> F:
     )
 
 
+def ahead() -> Ahead:
+    """What was begun before the command line was read."""
+    context = click.get_current_context(silent=True)
+    return (context.find_object(Ahead) if context is not None else None) or Ahead()
+
+
 def here() -> tuple[Project, Site]:
     """The project around the current directory."""
-    project = bootstrap.open_project()
+    project = ahead().project or bootstrap.open_project()
     return project, bootstrap.open_site(project)
 
 
@@ -63,7 +70,8 @@ def places(project: Project, target: str) -> list[Place]:
             expected="a layer with at least one node",
             found="none",
         )
-    return [bootstrap.connect(node, project.directory) for node in nodes]
+    begun = ahead().places
+    return [begun.get(n.name) or bootstrap.connect(n, project.directory) for n in nodes]
 
 
 def app_places(project: Project, app: App, target: str) -> list[Place]:

@@ -1,0 +1,92 @@
+"""Connecting before the command line is read: for nodes it plainly names, and never wrongly."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from toque.ahead import begin
+from toque.errors import Unreachable
+
+PROJECT = """
+[stack]
+name = "site"
+
+[layers.web]
+
+[nodes.web1]
+address = "root@192.0.2.1"
+layer = "web"
+
+[nodes.web2]
+address = "root@192.0.2.2"
+layer = "web"
+"""
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In a project, with an ssh that writes where it was to go into this file, and fails."""
+    log = tmp_path / "started"
+    log.touch()
+    (tmp_path / "toque.toml").write_text(PROJECT)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    ssh = programs / "ssh"
+    ssh.write_text(f'#!/bin/sh\nfor word; do where=$was was=$word; done\necho "$where" >>{log}\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    return log
+
+
+def test_what_was_begun_is_what_a_session_goes_on_with(started: Path) -> None:
+    ahead = begin(["converge", "web1"])
+
+    with pytest.raises(Unreachable):
+        ahead.places["web1"].transport.open(["facts"])
+
+    assert list(ahead.places) == ["web1"]
+    assert started.read_text().split() == ["192.0.2.1"]
+
+
+def test_a_layer_means_all_its_nodes(started: Path) -> None:
+    ahead = begin(["plan", "web", "--json"])
+
+    for place in ahead.places.values():
+        with pytest.raises(Unreachable):
+            place.transport.open(["facts"])
+
+    assert sorted(started.read_text().split()) == ["192.0.2.1", "192.0.2.2"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["converge"],
+        ["releases", "web1"],
+        ["converge", "web3"],
+        ["converge", "--event", "setup"],
+        ["converge", "web1", "--help"],
+        ["converge", "::"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_line_that_is_not_plain_begins_nothing(
+    arguments: list[str], started: Path
+) -> None:
+    assert begin(arguments).places == {}
+    assert started.read_text() == ""
+
+
+def test_a_project_that_cannot_be_read_is_left_to_who_says_so(started: Path) -> None:
+    Path("toque.toml").write_text("nodes = 3")
+
+    assert begin(["converge", "web1"]).project is None
+
+
+def test_without_ssh_nothing_is_said_yet(started: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    assert begin(["converge", "web1"]).places == {}
