@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .usecases.place import Place
 
 COMMANDS = ("converge", "drift", "plan", "setup", "up")  # followed by TARGET; sure to connect
-MOST = 16  # ssh clients at once; those of further nodes start when their turn comes
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ def begin(arguments: Sequence[str]) -> Ahead:
     if len(arguments) < 2 or arguments[0] not in COMMANDS or {"-h", "--help"} & {*arguments}:
         return Ahead()
     from . import bootstrap
+    from .usecases.abreast import MOST  # those of further nodes start when their turn comes
 
     places: dict[str, Place] = {}
     try:

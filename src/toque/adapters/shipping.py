@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from toque.errors import Failed
 from . import boot
 
 PACKAGE = "toque_node"
+_PACKING = threading.Lock()  # several nodes ask for it at the same moment
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can name
 
 
@@ -24,9 +26,14 @@ class Runtime:
 
 
 @lru_cache(maxsize=1)
+def _runtime() -> Runtime:
+    return pack(Path(toque.node.__file__).parent)
+
+
 def runtime() -> Runtime:
     """The node package of this installation, read once per process."""
-    return pack(Path(toque.node.__file__).parent)
+    with _PACKING:
+        return _runtime()
 
 
 def pack(source: Path) -> Runtime:

@@ -10,12 +10,14 @@ import click
 
 from ..errors import AskedWrongly
 from ..fleet.project import Project
+from ..node.model import Report
 from ..node.wire import report_json
 from ..usecases import savedplan
 from ..usecases import setup as usecase
+from ..usecases.abreast import Here
 from ..usecases.place import Place
 from ..usecases.setup import Planned
-from . import asked
+from . import asked, nodes
 from .asked import json_option, verbose_option
 from .show import Shown
 
@@ -41,14 +43,19 @@ def plan(
     Recipes are COOKBOOK or COOKBOOK::EVENT; without any, those of the node's layer.
     """
     project, site = asked.here()
-    found: list[dict[str, Any]] = []
-    for place in asked.places(project, target):
-        with Shown(quiet=as_json, verbose=verbose) as shown:
-            planned = usecase.plan(site, place, event=event, only=recipes, watch=shown)
-            shown.summary(place.node.name, planned.report)
-            shown.line(f"  plan {planned.digest[:16]}")
+
+    def look(place: Place, shown: Shown, here: Here) -> Planned:
+        planned = usecase.plan(site, place, event=event, only=recipes, watch=shown, here=here)
+        shown.summary(place.node.name, planned.report)
+        shown.line(f"  plan {planned.digest[:16]}")
+        return planned
+
+    def entry(place: Place, planned: Planned) -> dict[str, Any]:
         name = place.node.name if place.node.name in project.nodes else place.node.address
-        found.append(savedplan.as_json(place.node, name, planned))
+        return savedplan.as_json(place.node, name, planned)
+
+    places = asked.places(project, target)
+    found = nodes.each(places, look, entry, under="plans", verbose=verbose, as_json=as_json)
     if out is not None:
         savedplan.save(out, found)
     if as_json:
@@ -89,37 +96,45 @@ def converge(
             found=" ".join(recipes),
         )
     if saved is None:
-        work: list[tuple[Place, Planned | None]] = [
-            (place, None) for place in asked.places(project, target)
-        ]
+        work: Mapping[str, tuple[Place, Planned | None]] = {
+            place.node.name: (place, None) for place in asked.places(project, target)
+        }
     else:
         work = planned_work(project, savedplan.load(saved), target)
-    found = []
-    for place, planned in work:
-        with Shown(quiet=as_json, verbose=verbose) as shown, asked.stoppable() as stop:
-            if planned is None:
-                report = usecase.setup(
-                    site, place, event=event, only=recipes, watch=shown, stop=stop
-                )
-            else:
-                report = usecase.agreed(site, place, planned, watch=shown, stop=stop)
-            shown.summary(place.node.name, report)
-        found.append({"node": place.node.name, "report": report_json(report)})
+
+    def make(place: Place, shown: Shown, here: Here) -> Report:
+        planned = work[place.node.name][1]
+        if planned is None:
+            report = usecase.setup(
+                site, place, event=event, only=recipes, watch=shown, stop=stop, here=here
+            )
+        else:
+            report = usecase.agreed(site, place, planned, watch=shown, stop=stop, here=here)
+        shown.summary(place.node.name, report)
+        return report
+
+    places = [place for place, _ in work.values()]
+    with asked.stoppable() as stop:
+        found = nodes.each(places, make, entry, under="nodes", verbose=verbose, as_json=as_json)
     if as_json:
         asked.tell({"nodes": found})
 
 
+def entry(place: Place, report: Report) -> dict[str, Any]:
+    return {"node": place.node.name, "report": report_json(report)}
+
+
 def planned_work(
     project: Project, plans: Mapping[str, Planned], target: str
-) -> list[tuple[Place, Planned | None]]:
+) -> Mapping[str, tuple[Place, Planned | None]]:
     """The nodes of a saved plan, or those of them that TARGET means, each with its plan."""
     places = {name: place for name in plans for place in asked.places(project, name)}
     wanted = {place.node.name for place in asked.places(project, target)} if target else None
-    work: list[tuple[Place, Planned | None]] = [
-        (place, plans[name])
+    work: dict[str, tuple[Place, Planned | None]] = {
+        place.node.name: (place, plans[name])
         for name, place in places.items()
         if wanted is None or place.node.name in wanted
-    ]
+    }
     if not work:
         raise AskedWrongly(
             "plan-of-another-node",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from ..node.model import Report
 from ..node.wire import report_json
 from ..usecases import setup as usecase
-from . import asked
+from ..usecases.abreast import Here
+from ..usecases.place import Place
+from . import asked, nodes
 from .asked import json_option, verbose_option
 from .show import Shown
 
@@ -34,14 +39,21 @@ def drift(
     Recipes are those of that converge, when it was given any.
     """
     project, site = asked.here()
-    found = []
-    for place in asked.places(project, target):
-        with Shown(quiet=as_json, verbose=verbose) as shown, asked.stoppable() as stop:
-            report = usecase.drift(
-                site, place, event=event, only=recipes, undo=undo, watch=shown, stop=stop
-            )
-            shown.summary(place.node.name, report)
-        drifted = [o.step for o in report.outcomes if o.keys]
-        found.append({"node": place.node.name, "drifted": drifted, "report": report_json(report)})
+
+    def compare(place: Place, shown: Shown, here: Here) -> Report:
+        report = usecase.drift(
+            site, place, event=event, only=recipes, undo=undo, watch=shown, stop=stop, here=here
+        )
+        shown.summary(place.node.name, report)
+        return report
+
+    places = asked.places(project, target)
+    with asked.stoppable() as stop:
+        found = nodes.each(places, compare, entry, under="nodes", verbose=verbose, as_json=as_json)
     if as_json:
         asked.tell({"nodes": found})
+
+
+def entry(place: Place, report: Report) -> dict[str, Any]:
+    drifted = [outcome.step for outcome in report.outcomes if outcome.keys]
+    return {"node": place.node.name, "drifted": drifted, "report": report_json(report)}

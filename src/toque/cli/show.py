@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -34,12 +34,23 @@ class _Live(Protocol):
 
 
 class Shown:
-    """Watches the events of a run.  ``verbose`` also shows steps that changed nothing."""
+    """Watches the events of a run.  ``verbose`` also shows steps that changed nothing.
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False, diffs: bool = True) -> None:
+    Lines go to the terminal as they come, or to ``say``.
+    """
+
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        diffs: bool = True,
+        say: Callable[[str], None] = click.echo,
+    ) -> None:
         self.quiet = quiet
         self.verbose = verbose
         self.diffs = diffs
+        self._say = say
         self._live: _Live | None = None
         self._began = time.monotonic()
 
@@ -87,7 +98,7 @@ class Shown:
 
     def line(self, text: str) -> None:
         if not self.quiet:
-            click.echo(text)
+            self._say(text)
 
     def heading(self, text: str) -> None:
         self.line(click.style(text, bold=True))

@@ -14,23 +14,27 @@ from .show import printable
 
 
 def leave(error: Exception, *, as_json: bool) -> NoReturn:
-    """Say what went wrong and exit with the family's status; 70 for a bug of ours."""
-    if isinstance(error, ToqueError):
-        trouble, status = error.trouble, error.exit_status
-    else:
-        trouble = Trouble(
-            "toque-bug",
-            f"{type(error).__name__}: {error}",
-            hint="this is a bug of ours; please report it with the lines below",
-            log=tuple(traceback.format_exc().splitlines()[-12:]),
-        )
-        status = 70
+    """Say what went wrong and exit with its status."""
+    trouble, status = told(error)
     if as_json:
         click.echo(json.dumps({"error": trouble.as_json(), "exit": status}))
     else:
         for line in words(trouble):
             click.echo(line, err=True)
     sys.exit(status)
+
+
+def told(error: Exception) -> tuple[Trouble, int]:
+    """What an error says, and the status of its family; 70 for a bug of ours."""
+    if isinstance(error, ToqueError):
+        return error.trouble, error.exit_status
+    bug = Trouble(
+        "toque-bug",
+        f"{type(error).__name__}: {error}",
+        hint="this is a bug of ours; please report it with the lines below",
+        log=tuple("".join(traceback.format_exception(error)).splitlines()[-12:]),
+    )
+    return bug, 70
 
 
 def usage(message: str) -> NoReturn:

@@ -48,24 +48,29 @@ class Parcel:
 
 
 class Stop:
-    """Lets a signal handler ask the running converge to end after its current step."""
+    """Lets a signal handler ask the running converges to end after their current steps."""
 
     def __init__(self) -> None:
-        self._channel: Channel | None = None
+        self._channels: list[Channel] = []
         self.asked = False
 
-    def attach(self, channel: Channel | None) -> None:
-        self._channel = channel
+    def attach(self, channel: Channel) -> None:
+        self._channels.append(channel)
         if self.asked:
-            self._send()
+            _send_stop(channel)
+
+    def detach(self, channel: Channel) -> None:
+        if channel in self._channels:
+            self._channels.remove(channel)
 
     def ask(self) -> None:
         self.asked = True
-        self._send()
+        for channel in tuple(self._channels):
+            _send_stop(channel)
 
-    def _send(self) -> None:
-        if self._channel is not None:
-            self._channel.send(b'{"type": "stop"}')
+
+def _send_stop(channel: Channel) -> None:
+    channel.send(b'{"type": "stop"}')
 
 
 def new_run() -> str:
@@ -171,7 +176,7 @@ class Session:
                         stop.attach(self._channel)
                     watch(event)
         finally:
-            stop.attach(None)
+            stop.detach(self._channel)
         raise self._silent("the run without a report")
 
     def _silent(self, how: str) -> Unreachable:
@@ -329,7 +334,7 @@ def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
                 if number >= known:
                     seen(event)
         finally:
-            stop.attach(None)
+            stop.detach(channel)
     raise Unreachable("connection-lost", f"the connection to {transport.name} was lost again")
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Failed
 from ..node.model import Plan, Report
 from ..node.wire import digest, marked
 from . import converge as carry
+from .abreast import Here, at_once
 from .converge import Stop, Watch
 from .place import Place
 from .site import Site
+
+if TYPE_CHECKING:
+    from ..cookbooks.cookbook import Cookbook
+
+    Recipes = Sequence[tuple[Cookbook, str]]
 
 Attributes = Mapping[str, Mapping[str, Any]]
 
@@ -39,10 +45,11 @@ def plan(
     only: Sequence[str] = (),
     attributes: Attributes | None = None,
     watch: Watch,
+    here: Here = at_once,
 ) -> Planned:
     """What ``setup`` would do now; changes nothing."""
     with carry.Session(place.transport, "check") as session:
-        sent = _parcel(session, site, place, event=event, only=only, attributes=attributes)
+        sent = _parcel(session, site, place, here, event=event, only=only, attributes=attributes)
         report = session.carry_out(sent, by=site.by, watch=watch)
     carry.succeeded(report, place.node.name)
     return Planned(sent.plan, digest(sent.plan), report, event, tuple(only))
@@ -57,17 +64,27 @@ def setup(
     attributes: Attributes | None = None,
     watch: Watch,
     stop: Stop | None = None,
+    here: Here = at_once,
 ) -> Report:
-    """Converge ``place``.  Raises ``Failed`` with the step that could not be put right."""
+    """Converge ``place``.  Raises ``Failed`` with the step that could not be put right.
+
+    ``here`` runs what has to be run in the thread that compiles; see ``abreast.py``.
+    """
     with carry.Session(place.transport) as session:
-        sent = _parcel(session, site, place, event=event, only=only, attributes=attributes)
+        sent = _parcel(session, site, place, here, event=event, only=only, attributes=attributes)
         sent = replace(sent, remember=True)
         report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
     return carry.succeeded(report, place.node.name)
 
 
 def agreed(
-    site: Site, place: Place, saved: Planned, *, watch: Watch, stop: Stop | None = None
+    site: Site,
+    place: Place,
+    saved: Planned,
+    *,
+    watch: Watch,
+    stop: Stop | None = None,
+    here: Here = at_once,
 ) -> Report:
     """Apply a plan that was saved, if the node is still as the plan has seen it.
 
@@ -76,7 +93,7 @@ def agreed(
     """
     with carry.Session(place.transport) as session:
         # Secrets and large files are in no saved plan: the cookbooks are asked for them again.
-        now = _parcel(session, site, place, event=saved.event, only=saved.only, attributes=None)
+        now = _parcel(session, site, place, here, event=saved.event, only=saved.only)
         for mark, there in (("$secret", now.secrets), ("$blob", now.blobs)):
             missing = {m for s in saved.plan.steps for m in marked(s.fields, mark)} - set(there)
             if missing:
@@ -101,6 +118,7 @@ def drift(
     undo: bool = False,
     watch: Watch,
     stop: Stop | None = None,
+    here: Here = at_once,
 ) -> Report:
     """What differs on ``place`` from its last converge; with ``undo`` it is put right.
 
@@ -108,7 +126,7 @@ def drift(
     Raises ``Failed``: ``no-last-converge``, ``secrets-gone``, ``step-failed``.
     """
     with carry.Session(place.transport, "apply" if undo else "check") as session:
-        sent = _parcel(session, site, place, event=event, only=only, attributes=None)
+        sent = _parcel(session, site, place, here, event=event, only=only)
         sent = replace(sent, again=True)
         report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
     return carry.succeeded(report, place.node.name)
@@ -118,16 +136,27 @@ def _parcel(
     session: carry.Session,
     site: Site,
     place: Place,
+    here: Here,
     *,
     event: str,
     only: Sequence[str],
-    attributes: Attributes | None,
+    attributes: Attributes | None = None,
 ) -> carry.Parcel:
     """What to send; a mistake in a cookbook is told without waiting for the node's facts."""
-    # The compiler is imported, and recipes are found, while the connection is made.
-    from .lifecycle import inputs_for, parcel, recipes_for
 
-    recipes = recipes_for(site.project, place.node, event, only)
-    inputs, files = inputs_for(site, place.node, session.facts, ports=place.ports, run=attributes)
-    name = " ".join((event, place.node.name, *only))
-    return parcel(name, recipes, inputs, files)[1]
+    def find() -> Recipes:
+        # The compiler is imported, and recipes are found, while the connection is made.
+        from .lifecycle import recipes_for
+
+        return recipes_for(site.project, place.node, event, only)
+
+    def compile_them() -> carry.Parcel:
+        from .lifecycle import inputs_for, parcel
+
+        inputs, files = inputs_for(site, place.node, facts, ports=place.ports, run=attributes)
+        name = " ".join((event, place.node.name, *only))
+        return parcel(name, recipes, inputs, files)[1]
+
+    recipes = here(find)
+    facts = session.facts
+    return here(compile_them)

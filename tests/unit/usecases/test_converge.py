@@ -1,7 +1,8 @@
 """A parcel carried to a node that answers well, badly, or not at all."""
 
 import json
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -467,6 +468,31 @@ def test_stop_reaches_a_run_that_was_attached_again() -> None:
     carry.converge(Breaking(main), PARCEL, by="ada", watch=lambda event: None, stop=stop)
 
     assert got == [b'{"type": "stop"}\n']
+
+
+def test_stop_reaches_every_run_that_goes_on() -> None:
+    stop, got = Stop(), []  # type: tuple[Stop, list[bytes]]
+    both = threading.Barrier(2, timeout=30)
+
+    def answer(order: dict[str, Any], stdin: BinaryIO, out: BinaryIO) -> None:
+        tell(out, start(order))
+        got.append(stdin.readline())
+        tell(out, report(order, DONE))
+
+    def watch(event: Mapping[str, Any]) -> None:
+        if event["type"] == "start" and both.wait() == 0:
+            stop.ask()
+
+    def run() -> None:
+        carry.converge(MemoryTransport(node(answer)), PARCEL, by="ada", watch=watch, stop=stop)
+
+    runs = [threading.Thread(target=run) for _ in range(2)]
+    for thread in runs:
+        thread.start()
+    for thread in runs:
+        thread.join()
+
+    assert got == [b'{"type": "stop"}\n'] * 2
 
 
 def test_run_ids_sort_by_time_and_do_not_repeat() -> None:
