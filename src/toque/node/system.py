@@ -410,7 +410,7 @@ class RealSystem:
         if user is None or user == "root":
             work()
         else:
-            as_user(_become(user)[0], user, work)
+            as_user(_become(user, "/")[0], user, work)
 
 
 def _last_words(
