@@ -74,8 +74,10 @@ def _send_stop(channel: Channel) -> None:
 
 
 def new_run() -> str:
-    """A run id that sorts by time: ``20261122T184411-3f9c2a``."""
-    return time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + randomness.token_hex(3)
+    """A run id that sorts by time, to the millisecond: ``20261122T184411.052-3f9c2a``."""
+    now = time.time_ns() // 1_000_000
+    at = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 1000))
+    return f"{at}.{now % 1000:03d}-{randomness.token_hex(3)}"
 
 
 def gather_facts(transport: Transport) -> Facts:
