@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .cookbooks.cookbook import Cookbook
     from .cookbooks.recipe import Recipe
     from .node.model import Action, Facts, Guard
+    from .node.resources.apt_pin import AptPin
+    from .node.resources.apt_repository import AptRepository
     from .node.resources.block import Block
     from .node.resources.checkout import Checkout
     from .node.resources.command import Command
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Action": "node.model",
+    "AptPin": "node.resources.apt_pin",
+    "AptRepository": "node.resources.apt_repository",
     "Block": "node.resources.block",
     "Checkout": "node.resources.checkout",
     "Command": "node.resources.command",
@@ -85,6 +89,8 @@ _HOME = {
 
 __all__ = [
     "Action",
+    "AptPin",
+    "AptRepository",
     "Block",
     "Checkout",
     "Command",

@@ -7,6 +7,8 @@ from ..model import Plan
 from ..resource import Resource
 
 CLASSES: Dict[str, str] = {
+    "apt_pin": "AptPin",
+    "apt_repository": "AptRepository",
     "block": "Block",
     "checkout": "Checkout",
     "command": "Command",
