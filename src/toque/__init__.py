@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .node.resources.block import Block
     from .node.resources.checkout import Checkout
     from .node.resources.command import Command
+    from .node.resources.cron import Cron
     from .node.resources.current import Current
     from .node.resources.directory import Directory
     from .node.resources.file import File
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .node.resources.hostname import Hostname
     from .node.resources.http_check import HttpCheck
     from .node.resources.instance import Instance
+    from .node.resources.limits import Limits
     from .node.resources.line import Line
     from .node.resources.link import Link
     from .node.resources.locale import Locale
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from .node.resources.releases import Releases
     from .node.resources.retired import Retired
     from .node.resources.service import Service
+    from .node.resources.ssh_known_host import SshKnownHost
+    from .node.resources.sudoers import Sudoers
     from .node.resources.swap_file import SwapFile
     from .node.resources.sysctl import Sysctl
     from .node.resources.timer import Timer
@@ -54,6 +58,7 @@ _HOME = {
     "Checkout": "node.resources.checkout",
     "Command": "node.resources.command",
     "Cookbook": "cookbooks.cookbook",
+    "Cron": "node.resources.cron",
     "Current": "node.resources.current",
     "Directory": "node.resources.directory",
     "Facts": "node.model",
@@ -63,6 +68,7 @@ _HOME = {
     "Hostname": "node.resources.hostname",
     "HttpCheck": "node.resources.http_check",
     "Instance": "node.resources.instance",
+    "Limits": "node.resources.limits",
     "Line": "node.resources.line",
     "Link": "node.resources.link",
     "Locale": "node.resources.locale",
@@ -77,11 +83,13 @@ _HOME = {
     "Retired": "node.resources.retired",
     "Secret": "node.values",
     "Service": "node.resources.service",
+    "SshKnownHost": "node.resources.ssh_known_host",
+    "Sudoers": "node.resources.sudoers",
     "SwapFile": "node.resources.swap_file",
     "Sysctl": "node.resources.sysctl",
     "Timer": "node.resources.timer",
-    "Tree": "node.resources.tree",
     "Timezone": "node.resources.timezone",
+    "Tree": "node.resources.tree",
     "Unit": "node.resources.unit",
     "User": "node.resources.user",
     "Venv": "node.resources.venv",
@@ -95,6 +103,7 @@ __all__ = [
     "Checkout",
     "Command",
     "Cookbook",
+    "Cron",
     "Current",
     "Directory",
     "Facts",
@@ -104,6 +113,7 @@ __all__ = [
     "Hostname",
     "HttpCheck",
     "Instance",
+    "Limits",
     "Line",
     "Link",
     "Locale",
@@ -118,6 +128,8 @@ __all__ = [
     "Retired",
     "Secret",
     "Service",
+    "SshKnownHost",
+    "Sudoers",
     "SwapFile",
     "Sysctl",
     "Timer",

@@ -15,13 +15,13 @@ _SPECIAL = re.compile(r"([,:=#*?\[\]!])")
 _REFUSED = re.compile(r'[\s"\\]')
 
 
-def rule(who: str, host: str, user: str, commands: Sequence[str], *, password: bool) -> str:
-    """One line: ``who`` may run ``commands`` (encoded ones) as ``user``.
+def rule(who: str, as_user: str, commands: Sequence[str], *, password: bool) -> str:
+    """One line: ``who`` may run ``commands`` (encoded ones) as ``as_user``, on any host.
 
-    ``who``, ``host`` and ``user`` are names that the caller has checked, or ``ALL``.
+    ``who`` and ``as_user`` are names that the caller has checked, or ``ALL``.
     """
     tag = "PASSWD" if password else "NOPASSWD"
-    return f"{who} {host}=({user}) {tag}: {', '.join(commands)}\n"
+    return f"{who} ALL=({as_user}) {tag}: {', '.join(commands)}\n"
 
 
 def command(argv: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Dict, FrozenSet, List, Optional, Sequence, Tup
 
 from .. import authorized_keys
 from ..accounts import accounts, members, stored_passwords, teams
+from ..claim import Claim
 from ..errors import NotReady, StepFailed
 from ..formats import Unquotable, publickey
 from ..processes import processes_of
@@ -79,6 +80,11 @@ class User(Resource):
                 raise Invalid("authorized_keys", error.expected, error.found) from error
         if self.absent and self.name == "root":
             raise Invalid("absent", "a user that a system can do without", self.name)
+
+    def claims(self) -> Sequence[Claim]:
+        if self.home is None or self.authorized_keys is None or self.absent:
+            return ()
+        return (Claim(f"{self.home.rstrip('/')}/.ssh/authorized_keys"),)
 
     def wanted(self) -> Optional[State]:
         if self.absent:

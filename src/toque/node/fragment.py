@@ -1,0 +1,40 @@
+"""A file of its own in a directory that some program reads whole, made from typed fields."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, FrozenSet, Optional, Sequence
+
+from .claim import Claim
+from .resource import Resource, State
+from .resources.file import File
+from .system import System
+
+
+@dataclass(frozen=True)
+class Fragment(Resource):
+    """The base of such types: everything but the text is what ``File`` does."""
+
+    disturbs: ClassVar[Optional[FrozenSet[str]]] = frozenset({"files"})
+
+    @property
+    @abstractmethod
+    def file(self) -> File:
+        """The file with its text, or absent.  Raises ``Invalid`` for fields that make none."""
+
+    def validate(self) -> None:
+        self.file.validate()
+
+    def claims(self) -> Sequence[Claim]:
+        return self.file.claims()
+
+    def wanted(self) -> Optional[State]:
+        return self.file.wanted()
+
+    def found(self, system: System) -> Optional[State]:
+        return self.file.found(system)
+
+    def fix(self, system: System, keys: FrozenSet[str]) -> None:
+        self.file.fix(system, keys)
+
+    def show(self, found: Optional[State], keys: FrozenSet[str]) -> Sequence[str]:
+        return self.file.show(found, keys)
