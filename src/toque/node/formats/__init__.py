@@ -7,6 +7,7 @@ with the values of ``tests/corpus``.
 
 from ..resource import Invalid
 
+LONGEST_ARGUMENT = 128 * 1024 - 1  # bytes; MAX_ARG_STRLEN of execve(2) counts a NUL as well
 SHOWN = 60  # characters of a refused value
 
 

@@ -76,6 +76,8 @@ def variable(name: str, value: object) -> str:
         raise Unquotable("cron variable", "text without space at its ends, which cron cuts", text)
     if '"' in text and "'" in text:
         raise Unquotable("cron variable", "text without one of the two quotes", text)
+    if text[:1] in ("'", '"') and text[0] == text[-1]:
+        raise Unquotable("cron variable", "text without quotes around it, which cron cuts", text)
     quote = "'" if '"' in text else '"'
     line = f"{name}={quote}{text}{quote}"
     if len(line.encode()) > LONGEST:

@@ -9,9 +9,8 @@ import re
 from typing import Dict, List, Mapping
 
 from ..resource import Invalid
-from . import is_character
+from . import LONGEST_ARGUMENT, is_character
 
-LONGEST = 128 * 1024  # bytes: MAX_ARG_STRLEN, execve(2)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SPECIAL = re.compile(r'([\\"$`])')
 _BARE = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
@@ -36,8 +35,9 @@ def check_env(name: str, value: str) -> None:
     if not all(is_character(char) for char in value):
         # systemd leaves the variable out when its value is not what it calls UTF-8.
         raise Invalid(f"environment {name}", "a value that is valid in UTF-8", "another character")
-    if len(f"{name}={value}".encode()) >= LONGEST:
-        raise Invalid(f"environment {name}", f"a value of less than {LONGEST} bytes", "a longer")
+    if len(f"{name}={value}".encode()) > LONGEST_ARGUMENT:
+        expected = f"at most {LONGEST_ARGUMENT} bytes with its name"
+        raise Invalid(f"environment {name}", expected, "a longer one")
 
 
 def parse_env(text: str) -> Dict[str, str]:

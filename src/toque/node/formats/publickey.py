@@ -45,8 +45,8 @@ def parse(value: object) -> PublicKey:
     if len(parts) < 2 or parts[0] not in TYPES or _named(parts[1]) != parts[0]:
         raise Unquotable("public key", "a key such as: ssh-ed25519 AAAA... who@where", text)
     comment = parts[2] if len(parts) > 2 else ""
-    if comment != comment.strip():
-        raise Unquotable("public key", "a comment without space at its ends", text)
+    if comment != comment.strip() or comment.startswith("#"):
+        raise Unquotable("public key", "a comment without space at its ends or # before it", text)
     return PublicKey(parts[0], parts[1], comment)
 
 

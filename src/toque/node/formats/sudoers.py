@@ -8,7 +8,7 @@ with a space in it cannot be told from two; such words are refused.  Patterns ar
 import re
 from typing import Sequence
 
-from . import Unquotable, one_line
+from . import LONGEST_ARGUMENT, Unquotable, one_line
 
 ALL = "ALL"
 _SPECIAL = re.compile(r"([,:=#*?\[\]!])")
@@ -40,6 +40,8 @@ def word(value: object) -> str:
     text = one_line(value, "sudoers")
     if not text or _REFUSED.search(text):
         raise Unquotable("sudoers", "a word without space, double quote or backslash", text)
+    if len(text.encode()) > LONGEST_ARGUMENT:
+        raise Unquotable("sudoers", f"a word of at most {LONGEST_ARGUMENT} bytes", text)
     if text.startswith("^"):
         # From sudo 1.9.10 on the start of a regular expression.
         raise Unquotable("sudoers", "a word that does not start with ^", text)

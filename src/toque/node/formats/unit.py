@@ -5,7 +5,7 @@
 
 import re
 
-from . import Unquotable, one_line
+from . import LONGEST_ARGUMENT, Unquotable, one_line
 
 # Words that mean the same bare and quoted: no space, quote, backslash, ; or #.
 _BARE = re.compile(r"[A-Za-z0-9_./%][A-Za-z0-9_./:=@,+%-]*")
@@ -21,6 +21,8 @@ def word(value: object) -> str:
     text = one_line(value, "systemd unit")
     if "$" in text:
         raise Unquotable("systemd unit", "text without $, which starts a variable", text)
+    if len(text.encode()) > LONGEST_ARGUMENT:
+        raise Unquotable("systemd unit", f"text of at most {LONGEST_ARGUMENT} bytes", text)
     escaped = text.replace("%", "%%")
     if _BARE.fullmatch(text):
         return escaped

@@ -141,7 +141,15 @@ def test_what_is_no_schedule_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("A B", "x"), ("A", " x"), ("A", "x "), ("A", "'\""), ("A", "x" * 999)]
+    ("name", "value"),
+    [
+        ("A B", "x"),
+        ("A", " x"),
+        ("A", "x "),
+        ("A", "'\""),
+        ("A", '"x"'),
+        ("A", "x" * 999),
+    ],
 )
 def test_cron_variable_that_cron_would_change_is_refused(name, value):
     with pytest.raises(Unquotable):
