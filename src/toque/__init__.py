@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .node.resources.package import Package
     from .node.resources.port_check import PortCheck
     from .node.resources.postgres_database import PostgresDatabase
+    from .node.resources.postgres_extension import PostgresExtension
+    from .node.resources.postgres_grant import PostgresGrant
     from .node.resources.postgres_role import PostgresRole
     from .node.resources.releases import Releases
     from .node.resources.retired import Retired
@@ -77,6 +79,8 @@ _HOME = {
     "Package": "node.resources.package",
     "PortCheck": "node.resources.port_check",
     "PostgresDatabase": "node.resources.postgres_database",
+    "PostgresExtension": "node.resources.postgres_extension",
+    "PostgresGrant": "node.resources.postgres_grant",
     "PostgresRole": "node.resources.postgres_role",
     "Recipe": "cookbooks.recipe",
     "Releases": "node.resources.releases",
@@ -122,6 +126,8 @@ __all__ = [
     "Package",
     "PortCheck",
     "PostgresDatabase",
+    "PostgresExtension",
+    "PostgresGrant",
     "PostgresRole",
     "Recipe",
     "Releases",

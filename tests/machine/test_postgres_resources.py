@@ -1,9 +1,10 @@
-"""Roles and databases against a private Postgres: own data directory, unix socket only."""
+"""Roles, databases, grants, extensions: a private Postgres, unix socket only."""
 
 import os
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from toque.node.errors import NotReady, StepFailed
 from toque.node.model import Facts
 from toque.node.resource import differing
 from toque.node.resources.postgres_database import PostgresDatabase
+from toque.node.resources.postgres_extension import PostgresExtension
+from toque.node.resources.postgres_grant import PostgresGrant
 from toque.node.resources.postgres_role import PostgresRole
 from toque.node.system import RealSystem
 from toque.node.values import Secret
@@ -156,6 +159,155 @@ def test_owner_is_changed_and_encoding_is_refused(server):
     with pytest.raises(StepFailed) as failed:
         apply(PostgresDatabase("data", encoding="SQL_ASCII", port=PORT), system)
     assert failed.value.code == "postgres-encoding"
+
+
+def sql(server, text, database="postgres"):
+    """What a person with psql sees; raises what the server refuses."""
+    system = server[0]
+    argv = ["psql", "-XAtq", f"--port={PORT}", "--set=ON_ERROR_STOP=1"]
+    done = system.run(argv, user="postgres", stdin=text.encode(), env={"PGDATABASE": database})
+    return done.text.strip()
+
+
+def may(server, role, what, object, database):
+    """has_table_privilege() and its like: the server's own opinion."""
+    on = "table" if "." in object else "schema" if object != database else "database"
+    question = f"SELECT has_{on}_privilege('{role}', '{object}', '{what}')"
+    return sql(server, question, database) == "t"
+
+
+@pytest.fixture
+def shop(server):
+    """A database with an owner, two tables and a role that may nothing yet."""
+    system = server[0]
+    for name in ("owner", "reader"):
+        apply(role(name), system)
+    apply(PostgresDatabase("shop", owner="owner", port=PORT), system)
+    sql(server, "SET ROLE owner; CREATE SCHEMA s; CREATE TABLE s.a (); CREATE TABLE s.b ();"
+        "CREATE SEQUENCE s.n", "shop")  # fmt: skip
+    yield "shop"
+    sql(server, "DROP DATABASE shop; DROP ROLE owner; DROP ROLE reader")
+
+
+def grant(privileges, **more):
+    return PostgresGrant("reader", "shop", privileges, port=PORT, schema="s", **more)
+
+
+@pytest.mark.parametrize(
+    ("one", "object", "others"),
+    [
+        (grant(("CREATE",)), "shop", ()),
+        (grant(("USAGE",), on="schema"), "s", ("CREATE",)),
+        (grant(("SELECT", "INSERT"), on="tables"), "s.a", ("DELETE",)),
+        (grant(("SELECT",), on="tables", names=("b",)), "s.b", ("INSERT",)),
+    ],
+    ids=lambda one: getattr(one, "key", None),
+)
+def test_privileges_are_given_taken_and_no_more(server, shop, one, object, others):
+    system = server[0]
+    assert "held" in apply(one, system)
+    assert apply(one, system) == frozenset()
+    assert all(may(server, "reader", what, object, shop) for what in one.privileges)
+    assert not any(may(server, "reader", what, object, shop) for what in others)
+    gone = replace(one, absent=True)
+    assert apply(gone, system) == {"exists"}
+    assert apply(gone, system) == frozenset()
+    assert not any(may(server, "reader", what, object, shop) for what in one.privileges)
+
+
+def test_named_tables_leave_the_others_alone(server, shop):
+    apply(grant(("SELECT",), on="tables", names=("b",)), server[0])
+    assert not may(server, "reader", "SELECT", "s.a", shop)
+
+
+def test_a_privilege_that_is_missing_on_one_table_is_put_right(server, shop):
+    everything = grant(("SELECT",), on="tables")
+    apply(everything, server[0])
+    sql(server, "SET ROLE owner; CREATE TABLE s.c ()", shop)
+    assert everything.found(server[0])["held"] == []
+    assert apply(everything, server[0]) == {"held"}
+    assert may(server, "reader", "SELECT", "s.c", shop)
+
+
+def test_future_tables_and_sequences_are_reached(server, shop):
+    for on, made in (("tables", "TABLE s.later ()"), ("sequences", "SEQUENCE s.late")):
+        one = grant(("SELECT",), on=on, future_of="owner")
+        assert apply(one, server[0]) >= {"future"}
+        assert apply(one, server[0]) == frozenset()
+        sql(server, f"SET ROLE owner; CREATE {made}", shop)
+        assert may(server, "reader", "SELECT", made.split(" ")[1], shop)
+        assert apply(one, server[0]) == frozenset()
+        apply(replace(one, absent=True), server[0])
+        sql(server, f"SET ROLE owner; CREATE {made.replace('late', 'never')}", shop)
+        assert not may(
+            server, "reader", "SELECT", made.split(" ")[1].replace("late", "never"), shop
+        )
+    sql(server, "DROP OWNED BY reader", shop)
+
+
+def test_everybody_can_be_shut_out(server, shop):
+    one = PostgresGrant("PUBLIC", "shop", ("CONNECT", "TEMPORARY"), absent=True, port=PORT)
+    assert log_in(server[0], "reader", PASSWORD, "shop").returncode == 0
+    assert apply(one, server[0]) == {"exists"}
+    assert apply(one, server[0]) == frozenset()
+    assert "permission denied" in log_in(server[0], "reader", PASSWORD, "shop").stderr
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        PostgresGrant("nobody", "shop", ("CONNECT",), port=PORT),
+        PostgresGrant("reader", "nowhere", ("CONNECT",), port=PORT),
+        PostgresGrant("reader", "shop", ("USAGE",), on="schema", schema="none", port=PORT),
+        grant(("SELECT",), on="tables", names=("a", "none")),
+        PostgresExtension("hstore", "nowhere", port=PORT),
+    ],
+    ids=lambda one: one.key,
+)
+def test_what_has_to_be_there_first_is_named(server, shop, one):
+    with pytest.raises(NotReady) as failed:
+        one.found(server[0])
+    assert failed.value.code == "postgres-missing"
+    assert {"nobody", "nowhere", "none", "s.none"} & set(failed.value.message.split(" "))
+
+
+@pytest.mark.parametrize("name", ['a"b', "it's", "{0}", "back\\slash", ":x", "a=b"])
+def test_odd_names_in_grants_are_names_and_nothing_else(server, name):
+    system = server[0]
+    apply(role(name), system)
+    apply(PostgresDatabase(name, owner=name, port=PORT), system)
+    quoted = '"' + name.replace('"', '""') + '"'
+    sql(server, f"CREATE SCHEMA {quoted}; CREATE TABLE {quoted}.{quoted} ()", name)
+    more = {"on": "tables", "schema": name, "names": (name,), "future_of": name, "port": PORT}
+    one = PostgresGrant(name, name, ("SELECT",), **more)
+    assert "held" in apply(one, system)
+    assert apply(one, system) == frozenset()
+    assert apply(replace(one, absent=True), system) == {"exists"}
+    sql(server, f"DROP OWNED BY {quoted}", name)
+    sql(server, f"DROP DATABASE {quoted}; DROP ROLE {quoted}")
+
+
+def test_extensions_come_move_and_go(server, shop):
+    system = server[0]
+    one = PostgresExtension("pg_trgm", shop, schema="s", version="1.5", port=PORT)
+    assert apply(one, system) == {"exists", "version", "schema"}
+    assert apply(one, system) == frozenset()
+    assert sql(server, "SELECT s.similarity('a', 'a')", shop) == "1"
+    assert apply(replace(one, version="1.6", schema="public"), system) == {"version", "schema"}
+    assert apply(replace(one, version=None, schema=None), system) == frozenset()
+    sql(server, "CREATE INDEX held ON s.a USING gin ((''::text) gin_trgm_ops)", shop)
+    with pytest.raises(StepFailed) as failed:
+        apply(replace(one, absent=True), system)
+    assert failed.value.code == "postgres-refused"
+    sql(server, "DROP INDEX s.held", shop)
+    assert apply(replace(one, absent=True), system) == {"exists"}
+
+
+def test_an_extension_without_files_is_not_ready(server, shop):
+    with pytest.raises(NotReady) as failed:
+        PostgresExtension("no_such_thing", shop, port=PORT).found(server[0])
+    assert failed.value.code == "postgres-extension-missing"
+    assert PostgresExtension("no_such_thing", shop, absent=True, port=PORT).found(server[0]) is None
 
 
 def test_server_that_restarts_is_waited_for_and_one_that_is_gone_is_not_ready(server):

@@ -10,6 +10,7 @@ from typing import Any, Mapping, Optional
 from .errors import NotReady, StepFailed
 from .system import Result, System
 
+OWN = "postgres"  # the database that every server has
 UNREACHABLE = 2  # psql's exit status for "no connection" (psql(1), EXIT STATUS)
 PAUSE = 0.5  # seconds between tries
 LOOK = 3.0  # seconds to wait for a server when looking: one that restarts is back by then
@@ -37,22 +38,35 @@ def literal(text: str) -> str:
     return "E" + quoted if "\\" in text else quoted
 
 
-def ask(system: System, query: str, port: Optional[int]) -> Optional[Mapping[str, Any]]:
-    """The first row of a query, or None."""
-    result = _psql(system, f"SELECT to_json(t) FROM ({query}) t LIMIT 1;\n", port, LOOK)  # noqa: S608 (our text)
+def ask(
+    system: System, query: str, port: Optional[int], database: str = OWN
+) -> Optional[Mapping[str, Any]]:
+    """The first row of a query in ``database``, or None."""
+    sql = f"SELECT to_json(t) FROM ({query}) t LIMIT 1;\n"  # noqa: S608 (our text)
+    result = _psql(system, sql, port, LOOK, database)
     lines = result.text.splitlines()
     return json.loads(lines[-1]) if lines else None
 
 
-def tell(system: System, statement: str, port: Optional[int]) -> None:
+def tell(system: System, statement: str, port: Optional[int], database: str = OWN) -> None:
     """Run one statement that changes something."""
-    _psql(system, QUIET + statement + ";\n", port, FIX)
+    _psql(system, QUIET + statement + ";\n", port, FIX, database)
 
 
-def _psql(system: System, sql: str, port: Optional[int], wait_s: float) -> Result:
+def missing(what: str, name: str) -> NotReady:
+    """The failure to raise when a role, database or the like has to be there first."""
+    return NotReady(
+        "postgres-missing",
+        f"Postgres has no {what} {name}",
+        expected=f"a step before this one that makes the {what}",
+        found=f"no {what} of that name",
+    )
+
+
+def _psql(system: System, sql: str, port: Optional[int], wait_s: float, database: str) -> Result:
     argv = ["psql", "-XAtq", "--no-password", "--set=ON_ERROR_STOP=1"]
     # terse: an error does not quote the line of SQL it is about.
-    argv += ["--set=VERBOSITY=terse", "--dbname=postgres", "--file=-"]
+    argv += ["--set=VERBOSITY=terse", "--file=-"]
     if port is not None:
         argv.append(f"--port={port}")
     until = system.monotonic() + wait_s
@@ -63,7 +77,8 @@ def _psql(system: System, sql: str, port: Optional[int], wait_s: float) -> Resul
             stdin=sql.encode(),
             timeout_s=120.0,
             check=False,
-            env={"PGCONNECT_TIMEOUT": "5", "PGCLIENTENCODING": "UTF8"},
+            # Not --dbname, which takes a name with "=" in it for a connection string.
+            env={"PGDATABASE": database, "PGCONNECT_TIMEOUT": "5", "PGCLIENTENCODING": "UTF8"},
         )
         if result.code == 0:
             return result
@@ -74,6 +89,8 @@ def _psql(system: System, sql: str, port: Optional[int], wait_s: float) -> Resul
                 found=(result.tail(1) or [""])[0],
                 log=result.tail(),
             )
+        if database != OWN and not _has(system, database, port):
+            raise missing("database", database)
         if system.monotonic() >= until:
             raise NotReady(
                 "postgres-unreachable",
@@ -84,6 +101,11 @@ def _psql(system: System, sql: str, port: Optional[int], wait_s: float) -> Resul
                 log=result.tail(),
             )
         system.sleep(PAUSE)
+
+
+def _has(system: System, database: str, port: Optional[int]) -> bool:
+    query = f"SELECT 1 FROM pg_database WHERE datname = {literal(database)}"  # noqa: S608 (quoted)
+    return ask(system, query, port) is not None
 
 
 def _on(port: Optional[int]) -> str:

@@ -29,6 +29,8 @@ CLASSES: Dict[str, str] = {
     "package": "Package",
     "port_check": "PortCheck",
     "postgres_database": "PostgresDatabase",
+    "postgres_extension": "PostgresExtension",
+    "postgres_grant": "PostgresGrant",
     "postgres_role": "PostgresRole",
     "releases": "Releases",
     "retired": "Retired",
