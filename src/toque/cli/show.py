@@ -6,12 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import click
 
-from ..node.model import Outcome, Report, Status
-from ..node.wire import outcome_from
+from ..node.model import Facts, Outcome, Report, Status
+from ..node.wire import facts_from, outcome_from
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 MARKS = {
     Status.OK: (" ", "bright_black"),
@@ -30,7 +33,7 @@ class _Live(Protocol):
 
     def stop(self) -> None: ...
 
-    def update(self, status: str) -> None: ...
+    def update(self, status: Text) -> None: ...
 
 
 class Shown:
@@ -76,7 +79,7 @@ class Shown:
         """One event from a node; unknown ones are passed over."""
         kind = event.get("type")
         if kind == "facts":
-            self.machine(event["facts"])
+            self.machine(facts_from(event["facts"]))
         elif kind == "step":
             self.now(str(event["id"]))
         elif kind == "progress":
@@ -86,15 +89,18 @@ class Shown:
         elif kind == "reattach":
             self.line(click.style("  connection lost, attaching again", fg="yellow"))
 
-    def machine(self, facts: Mapping[str, Any]) -> None:
+    def machine(self, facts: Facts) -> None:
         """What the node turned out to be, and how its init system was told."""
-        words = f"{facts['os']} {facts['release']}, Python {facts['python']}, "
-        words += f"{facts['init']} ({facts['init_reason']})"
+        words = f"{facts.os} {facts.release}, Python {facts.python}, "
+        words += f"{facts.init} ({facts.init_reason})"
         self.line(click.style(f"  {printable(words)}", fg="bright_black"))
 
     def now(self, text: str) -> None:
         if self._live is not None:
-            self._live.update(printable(text)[:100].replace("[", "\\["))
+            from rich.text import Text
+
+            # Not a str, in which rich would find markup: colours, and links to anywhere.
+            self._live.update(Text(printable(text)[:100]))
 
     def line(self, text: str) -> None:
         if not self.quiet:

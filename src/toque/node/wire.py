@@ -169,7 +169,7 @@ def outcome_from(data: Mapping[str, Any]) -> Outcome:
         status=Status(data["status"]),
         diff=_texts(data.get("diff", ())),
         actions=_texts(data.get("actions", ())),
-        seconds=float(data.get("seconds", 0.0)),
+        seconds=_seconds(data.get("seconds", 0.0)),
         place=str(data.get("place", "")),
         notes=_texts(data.get("notes", ())),
         trouble=_trouble(data.get("trouble")),
@@ -199,7 +199,7 @@ def report_from(data: Mapping[str, Any]) -> Report:
         mode=str(data["mode"]),
         outcomes=tuple(outcome_from(o) for o in data["outcomes"]),
         owed=tuple(Action(str(t), str(v)) for t, v in data["owed"]),
-        seconds=float(data["seconds"]),
+        seconds=_seconds(data["seconds"]),
         token=int(data["token"]),
     )
 
@@ -228,6 +228,13 @@ def _trouble(data: Any) -> Optional[Mapping[str, Any]]:
 
 def _seen(data: Any) -> Optional[Mapping[str, str]]:
     return None if data is None else {str(key): str(value) for key, value in data.items()}
+
+
+def _seconds(value: Any) -> float:
+    """A duration; 1e999 is a number to JSON and infinite to Python, which no JSON can hold."""
+    if not 0 <= float(value) < 1e9:
+        raise ValueError(f"{value!r} seconds")
+    return float(value)
 
 
 def _texts(value: Any) -> Tuple[str, ...]:

@@ -8,13 +8,14 @@ rest, and only when that fails too is the result "lost", which is not "failed".
 from __future__ import annotations
 
 import json
+import re
 import secrets as randomness
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from ..errors import Failed, ToqueError, Unreachable
 from ..node.model import Facts, Outcome, Plan, Report
@@ -165,13 +166,14 @@ class Session:
 
     def _converse(self, parcel: Parcel, run: str, by: str, watch: Watch, stop: Stop) -> Report:
         self._channel.send(json.dumps(_order(parcel, run, by)).encode())
+        offered = dict(parcel.blobs)
         try:
             for event in self._incoming:
                 kind = event.get("type")
                 if kind == "need-blobs":
-                    _send_blobs(self._channel, parcel, event)
+                    _send_blobs(self._channel, offered, event)
                 elif kind == "report":
-                    return report_from(event["report"])
+                    return _own(report_from(event["report"]), run, parcel)
                 elif kind != "facts":
                     _refused(event)
                     if kind == "start":  # a word before it would land among the blobs
@@ -214,7 +216,9 @@ def succeeded(report: Report, node: str) -> Report:
             place=f"{failed.place} {failed.step}".strip(),
             log=[str(line) for line in trouble.get("log", ())],
         )
-        raise StepError(error, failed.step, str(trouble.get("code", "step-failed")))
+        code = str(trouble.get("code", ""))  # a word, or the node made it up
+        plain = re.fullmatch(r"[a-z][a-z0-9-]{1,60}", code)
+        raise StepError(error, failed.step, code if plain else "step-failed")
     if any(o.status.value == "not-run" for o in report.outcomes):
         raise Failed(
             "run-stopped",
@@ -261,11 +265,26 @@ def _order(parcel: Parcel, run: str, by: str) -> dict[str, Any]:
     return order
 
 
-def _send_blobs(channel: Channel, parcel: Parcel, event: Event) -> None:
+def _send_blobs(channel: Channel, offered: dict[str, tuple[Blob, Path]], event: Event) -> None:
+    """Send what is asked for; ``offered`` is what may still be asked for."""
     for sha256 in event["blobs"]:
-        if sha256 not in parcel.blobs:  # a node asks only for what it was offered
+        # A node asks for what it was offered, and once: what waits to be sent is in our memory.
+        if sha256 not in offered:
             raise Unreachable("node-speaks-wrongly", f"the node asked for bytes {sha256!r}")
-        channel.send_bytes(parcel.blobs[sha256][1].read_bytes())
+        channel.send_bytes(offered.pop(sha256)[1].read_bytes())
+
+
+def _own(report: Report, run: str, parcel: Parcel | None = None) -> Report:
+    """The report, if it is of what was ordered: whose it is is never for the node to say."""
+    ordered = "" if parcel is None or parcel.again else digest(parcel.plan)
+    if report.run != run or (ordered and report.digest != ordered):
+        raise Unreachable(
+            "node-speaks-wrongly",
+            "the node reports on something else than it was asked to do",
+            expected=f"run {run}" + (f" of plan {ordered[:16]}" if ordered else ""),
+            found=f"run {report.run[:100]} of plan {report.digest[:16]}",
+        )
+    return report
 
 
 class _Seen:
@@ -331,7 +350,7 @@ def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
             stop.attach(channel)
             for number, event in enumerate(_events(channel)):
                 if event.get("type") == "report":
-                    return report_from(event["report"])
+                    return _own(report_from(event["report"]), run)
                 _refused(event)
                 if number >= known:
                     seen(event)
@@ -343,7 +362,7 @@ def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
 def _events(channel: Channel) -> Iterator[Event]:
     for line in channel.lines():
         try:
-            event = json.loads(line)
+            event = json.loads(line, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             raise Unreachable(
                 "node-speaks-wrongly", "the node answered with something that is not JSON"
@@ -352,6 +371,11 @@ def _events(channel: Channel) -> Iterator[Event]:
             raise Unreachable("node-speaks-wrongly", "the node answered with a bare value")
         _well_formed(event)
         yield event
+
+
+def _no_number(text: str) -> NoReturn:
+    """NaN and Infinity, which no JSON has: we would print them in ours."""
+    raise ValueError(f"{text} is no JSON")
 
 
 def _well_formed(event: Event) -> None:
@@ -373,10 +397,10 @@ def _well_formed(event: Event) -> None:
             _runs(event)
         elif kind == "refused":
             if event.get("holder") is not None:
-                int(event["holder"].get("since", 0))
+                time.localtime(int(event["holder"].get("since", 0)))
             for one in event.get("moved", ()):
                 _texts([one["step"], one["place"], one["was"], one["is"]])
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, ArithmeticError) as error:
         raise Unreachable(
             "node-speaks-wrongly",
             f"the node sent a wrong {kind!r}",
