@@ -191,9 +191,10 @@ def steering_everywhere():
     words = dict.fromkeys(("os", "release", "init", "init_reason", "python"), STEERING)
     say(facts(**words))
     given = json.loads(source.readline())
+    lines = (STEERING, MARKUP)
     bad = dict.fromkeys(("code", "message", "expected", "found", "hint"), STEERING)
-    bad["log"] = [STEERING, MARKUP]
-    spoken = dict.fromkeys(("diff", "notes", "actions"), [STEERING, MARKUP])
+    bad["log"] = lines
+    spoken = dict.fromkeys(("diff", "notes", "actions"), lines)
     one = outcome(given, "failed", trouble=bad, place=STEERING, **spoken)
     one["step"] = STEERING
     sys.stderr.write(STEERING)

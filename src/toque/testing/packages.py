@@ -57,12 +57,31 @@ class Apt:
             trouble = [text for name in names if (text := self._trouble(name, argv))]
             if trouble:
                 return Result(argv, 100, b"", "".join(f"E: {text}\n" for text in trouble).encode())
+            if "--print-uris" in argv:
+                return Result(argv, 0, self._foreseen(names))
             for name in names:
                 self._install(*_pin(name))
         elif verb in ("remove", "purge"):
+            if "--print-uris" in argv:
+                gone = [name for name in names if name in self.installed]
+                return Result(argv, 0, _section("The following packages will be REMOVED", gone))
             for name in names:
                 self._remove(name.split(":")[0], purge=verb == "purge")
         return Result(argv, 0)
+
+    def _foreseen(self, words: Sequence[str]) -> bytes:
+        """What apt-get says before it would install ``words``."""
+        new, other = [], []
+        for name, pin in map(_pin, words):
+            there = self.installed.get(name)
+            version = self._contents(name).version or (pin.replace("*", VERSION) or VERSION)
+            if there is None or there.state != "installed":
+                new.append(f"{name} ({version})")
+            elif pin and not fnmatchcase(there.version, pin):
+                other.append(f"{name} ({there.version} => {version})")
+        return _section("The following NEW packages will be installed", new) + _section(
+            "The following packages will be upgraded", other
+        )
 
     def cache(self, argv: Sequence[str], stdin: bytes, user: str | None) -> Result:
         blocks = []
@@ -177,6 +196,13 @@ class Apt:
             for name, one in known.items()
         ]
         self.machine.put(STATUS, "\n".join(paragraphs).encode())
+
+
+def _section(title: str, lines: Sequence[str]) -> bytes:
+    """A list as apt-get prints it with ``-V``; nothing when it is empty."""
+    if not lines:
+        return b""
+    return "".join([f"{title}:\n", *(f"   {line}\n" for line in lines)]).encode()
 
 
 def _plain(argv: Sequence[str]) -> list[str]:
