@@ -17,7 +17,10 @@ import pytest
 
 from machine_site import kitchen_in, require
 from toque.adapters.shipping import runtime
+from toque.errors import ToqueError
 from toque.kitchen import api
+from toque.kitchen.api import Kitchen
+from toque.kitchen.machine import Machine
 from toque.node.resources import CLASSES
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -41,31 +44,44 @@ def run(kitchen_folder: Path) -> Iterator[Run]:
     """Runs the cases of a kind on one machine for all, which has systemd."""
     kitchen = kitchen_in(kitchen_folder)
     require(kitchen, "nspawn")
-    machine = api.create(kitchen, "resources", driver="nspawn")
-    archive = machine.root / "root" / "cases.zip"
-    archive.write_bytes(packed())
-    (machine.root / "root" / "case_runner.py").write_bytes(RUNNER.read_bytes())
-
-    def run(kind: str) -> dict[str, str]:
-        argv = [
-            "python3",
-            "-I",
-            "-S",
-            "-X",
-            "utf8",
-            "/root/case_runner.py",
-            "/root/cases.zip",
-            kind,
-        ]
-        done = api.execute(kitchen, "resources", argv)
-        assert done.returncode == 0, done.stderr
-        said: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-        return said
+    carry(api.create(kitchen, "resources", driver="nspawn"))
 
     try:
-        yield run
+        yield lambda kind: cases_of(kind, kitchen, "resources")
     finally:
         api.destroy(kitchen, "resources")
+
+
+# What differs between the releases of Debian is apt; the rest of the runtime runs on each of
+# them in test_pythons.py.
+@pytest.fixture(scope="module", params=["bullseye", "trixie"])
+def other_release(request: pytest.FixtureRequest, kitchen_folder: Path) -> Iterator[Run]:
+    kitchen = kitchen_in(kitchen_folder)
+    require(kitchen, "nspawn")
+    name = f"resources-{request.param}"
+    try:
+        carry(api.create(kitchen, name, driver="nspawn", release=request.param))
+    except ToqueError as error:
+        pytest.skip(f"no machine of {request.param} can be made here: {error}")
+    try:
+        yield lambda kind: cases_of(kind, kitchen, name)
+    finally:
+        api.destroy(kitchen, name)
+
+
+def carry(machine: Machine) -> None:
+    """Bring the cases and what runs them to a machine."""
+    (machine.root / "root" / "cases.zip").write_bytes(packed())
+    (machine.root / "root" / "case_runner.py").write_bytes(RUNNER.read_bytes())
+
+
+def cases_of(kind: str, kitchen: Kitchen, machine: str) -> dict[str, str]:
+    """What came of each case of a kind on a machine."""
+    words = ("python3", "-I", "-S", "-X", "utf8", "/root/case_runner.py", "/root/cases.zip", kind)
+    done = api.execute(kitchen, machine, words)
+    assert done.returncode == 0, done.stderr
+    said: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return said
 
 
 def packed() -> bytes:
@@ -80,7 +96,16 @@ def packed() -> bytes:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_cases(kind: str, run: Run) -> None:
-    said = run(kind)
+    judge(kind, run(kind))
+
+
+@pytest.mark.timeout(900)  # makes the image of a release that was not used before
+@pytest.mark.parametrize("kind", ["apt_pin", "apt_repository", "package"])
+def test_cases_of_apt_on_other_releases(kind: str, other_release: Run) -> None:
+    judge(kind, other_release(kind))
+
+
+def judge(kind: str, said: dict[str, str]) -> None:
     failed = {name: words for name, words in said.items() if words != "ok"}
 
     print(f"{kind}: {len(said) - len(failed)}/{len(said)} cases")
