@@ -111,8 +111,14 @@ def test_keys_are_exactly_those_declared(system):
 
 
 def test_a_file_of_keys_is_made_for_its_user_alone(system):
+    wrote = []
+    write, mkdir = system.write, system.mkdir
+    system.write = lambda path, data, **how: wrote.append(how["user"]) or write(path, data, **how)
+    system.mkdir = lambda path, **how: wrote.append(how["user"]) or mkdir(path, **how)
+
     fix(User("ada", authorized_keys=(KEY,)), system)
 
+    assert wrote == ["ada", "ada"]
     entry, folder = system.tree[KEYS], system.tree["/home/ada/.ssh"]
     assert (entry.owner, entry.group, entry.mode) == ("ada", "ada", 0o600)
     assert (folder.owner, folder.group, folder.mode) == ("ada", "ada", 0o700)
