@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from machine_site import kitchen_in, require
 from toque.kitchen import api
 
 READERS = Path(__file__).parents[1] / "support" / "format_readers.py"
-PACKAGES = ("cron", "nginx-light", "postgresql", "sudo")
+PACKAGES = ("cron", "nginx-light", "postgresql", "sudo", "uwsgi-core")
 # What every format can hold; an encoder that refuses everything is safe and of no use.
 EVERYWHERE = {"plain", "digits", "umlaut", "emoji", "dash", "dots", "63 bytes", "keyword all"}
 
@@ -39,10 +39,12 @@ def read(kitchen_folder: Path) -> Iterator[Read]:
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_a_value_comes_back_or_is_refused(name: str, read: Read) -> None:
+def test_a_value_comes_back_or_is_refused(
+    name: str, read: Read, record_property: Callable[[str, object], None]
+) -> None:
     verdict = judge(name, ENCODERS[name], read, corpus())
 
-    print(f"{name}: {verdict}")
+    record_property("figure", str(verdict))
     assert verdict.changed == {}
     assert not EVERYWHERE - set(verdict.same)
     assert verdict.unclear == ()
@@ -51,10 +53,12 @@ def test_a_value_comes_back_or_is_refused(name: str, read: Read) -> None:
 @pytest.mark.parametrize(
     ("name", "number"), [(name, number) for name in MUTANTS for number in range(len(MUTANTS[name]))]
 )
-def test_a_broken_encoder_is_caught(name: str, number: int, read: Read) -> None:
+def test_a_broken_encoder_is_caught(
+    name: str, number: int, read: Read, record_property: Callable[[str, object], None]
+) -> None:
     # NUL and the longest values would only keep the programs from being asked at all.
     values = {title: v for title, v in corpus().items() if "\0" not in v and len(v) < 4096}
     verdict = judge(name, MUTANTS[name][number], read, values)
 
-    print(f"{name} mutant {number}: {verdict}")
+    record_property("figure", f"broken: {verdict}")
     assert verdict.changed

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toque.node.formats import cron, environment, nginx, postgres, publickey, sudoers, unit
+from toque.node.formats import cron, environment, ini, nginx, postgres, publickey, sudoers, unit
 from toque.node.resource import Invalid
 
 Encode = Callable[[str], str]
@@ -30,6 +30,7 @@ ENCODERS: dict[str, Encode] = {
     "unit_environment": lambda value: unit.word("X=" + value),
     "unit_line": unit.line,
     "environment": lambda value: environment.encode_env({"X": value}),
+    "ini": ini.line,
     "sudoers": lambda value: sudoers.rule(
         "probe", "root", [sudoers.command(("/usr/bin/printf", value))], password=False
     ),
@@ -55,6 +56,7 @@ MUTANTS: dict[str, list[Encode]] = {
     "unit_environment": [lambda v: f'"X={v}"'],
     "unit_line": [lambda v: v, lambda v: v.replace("%", "%%").replace("\n", " ")],
     "environment": [lambda v: f"X={v}\n", lambda v: 'X="' + v.replace('"', '\\"') + '"\n'],
+    "ini": [lambda v: v, lambda v: v.replace("\n", " ").replace("%", "%%").strip()],
     "sudoers": [
         lambda v: f"probe ALL=(root) NOPASSWD: /usr/bin/printf {v}\n",
         lambda v: (

@@ -186,6 +186,22 @@ def environment(pairs):
     return units(pairs, unit, read)
 
 
+# --- uWSGI ---------------------------------------------------------------------------------------
+
+
+def ini(pairs):
+    """The configuration as uWSGI shows it after all replacements."""
+    for text, _ in pairs:
+        write("/run/probe.ini", f"[uwsgi]\nstrict = true\nprocname = {text}\nlisten = 7\n")
+        argv = ("uwsgi-core", "--ini", "/run/probe.ini", "--show-config", "--no-server")
+        status, out, err = run(*argv)
+        _, _, shown = (out + err).partition("[uwsgi]\n")
+        lines = shown.partition(";end of configuration")[0].split("\n")
+        values = [line[11:] for line in lines if line.startswith("procname = ")]
+        rest = [line for line in lines if not line.startswith("procname = ")]
+        yield (values[0] if values else None), [status, len(values), rest]
+
+
 # --- sudo ----------------------------------------------------------------------------------------
 
 
@@ -325,6 +341,7 @@ READERS = {
         unit_environment,
         unit_line,
         environment,
+        ini,
         sudoers,
         cron,
         cron_variable,

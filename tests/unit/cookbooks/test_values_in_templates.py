@@ -89,11 +89,11 @@ def evaluated(render: Render) -> tuple[int, int, list[str]]:
     return came, refused, wrong
 
 
-def test_no_value_is_evaluated_in_any_template() -> None:
+def test_no_value_is_evaluated_in_any_template(record_property) -> None:
     came, refused, wrong = evaluated(templates.render)
 
-    print(f"{len(TEMPLATES)} templates x {len(PAYLOADS)} values: {came} as they are,")
-    print(f"{refused} refused, evaluated {len(wrong)}")
+    counted = f"{came} as they are, {refused} refused, evaluated {len(wrong)}"
+    record_property("figure", f"{len(TEMPLATES)} templates x {len(PAYLOADS)} values: {counted}")
     assert TEMPLATES
     assert came > len(TEMPLATES)
     assert wrong == []
