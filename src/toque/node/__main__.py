@@ -1,4 +1,5 @@
-"""The node's program: ``facts | check [APP] | apply [APP] | attach RUN | runs | releases APP``.
+"""The node's program: ``facts | check [APP] | apply [APP] | attach RUN | call RUN | runs |
+releases APP``.
 
 Lines of JSON come back on standard output; an order (and bytes too large for a line) come in on
 standard input.  ``check`` and ``apply`` tell the facts first, and the releases of ``APP``, so that
@@ -36,6 +37,10 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
         from . import follow
 
         return follow.attach(rest[0], stdin, say, state)
+    if command == "call":
+        from . import calling
+
+        return calling.call(rest[0], say, state)
     if command == "runs":
         return runs(say, state)
     if command == "releases":

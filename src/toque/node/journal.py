@@ -3,7 +3,8 @@
     STATE/lock            held (locked) while an apply runs; names its holder
     STATE/token           grows with each apply
     STATE/owed.json       actions that some run owed and none has performed
-    STATE/runs/RUN/       events.jsonl, written as the run goes; stop, when it was asked to end
+    STATE/runs/RUN/       events.jsonl, written as the run goes; stop, when it was asked to end;
+                          called, while it asks for a new connection
 
 All writes are durable before they count: temp file, fsync, rename, fsync of the directory.
 The lock is the kernel's, so a killed holder never has to be unlocked by hand.
@@ -152,6 +153,11 @@ def events_path(state: str, run: str) -> str:
 def stop_path(state: str, run: str) -> str:
     """A file whose presence asks a run to end after its step, by those who did not start it."""
     return os.path.join(state, "runs", run, "stop")
+
+
+def called_path(state: str, run: str) -> str:
+    """A file whose presence tells a run that its caller got here by a new connection."""
+    return os.path.join(state, "runs", run, "called")
 
 
 def last_runs(state: str) -> List[str]:

@@ -19,6 +19,7 @@ from typing import (
     TypeVar,
 )
 
+from .caller import Caller
 from .errors import NotReady, StepFailed
 from .model import Facts
 from .paths import Stat
@@ -65,6 +66,8 @@ class MemorySystem:
         self.progressed: List[str] = []
         self.answers: Dict[str, Answer] = dict(answers or {})
         self.patient = True
+        self.caller: Optional[Caller] = None
+        self.answering = True  # the caller, when a new connection is tried
         self.clock = 0.0
         self.locks: Dict[str, str] = {}  # who holds the lock on a path
         self._notes: List[str] = []
@@ -246,6 +249,9 @@ class MemorySystem:
 
     def accepts(self, address: str, port: int, *, timeout_s: float) -> str:
         return "" if f"{address}:{port}" in self.answers else "nobody listens there"
+
+    def reachable(self) -> bool:
+        return self.answering
 
     def sleep(self, seconds: float) -> None:
         self.clock += seconds

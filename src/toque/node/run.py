@@ -7,6 +7,7 @@ import time
 from typing import Any, BinaryIO, Callable, Mapping, Optional, Tuple
 
 from . import agent, blobs, journal, lastplan
+from .caller import caller
 from .detach import Recorder, detached
 from .engine import walk
 from .masking import masker
@@ -108,6 +109,7 @@ class Walker:
         self.stop = False
         self.stopping: Callable[[], bool] = lambda: False
         self.pause: Callable[[], None] = lambda: None  # before anything that may take long
+        self.caller = caller()  # while the processes above this one are there
 
     def compare(self) -> None:
         """Raise ``Refused`` when the node is not as the plan that was agreed on saw it."""
@@ -185,6 +187,13 @@ class Walker:
         def emit(outcome: Outcome) -> None:
             say({"type": "outcome", "outcome": outcome_json(outcome)})
 
+        def calling() -> bool:
+            from .calling import called
+
+            say({"type": "call", "id": step_now.id if step_now else ""})
+            self.pause()
+            return called(self.state, self.order["run"])
+
         return walk(
             self.plan,
             RealSystem(
@@ -193,6 +202,8 @@ class Walker:
                 progress=progress,
                 pausing=self.pause,
                 patient=not check,
+                caller=self.caller,
+                calling=calling,
             ),
             types_of(self.plan),
             journal=ledger,

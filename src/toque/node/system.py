@@ -26,6 +26,7 @@ from typing import (
 
 from . import paths
 from .asuser import as_user
+from .caller import Caller
 from .errors import NotReady, StepFailed
 from .look import Look
 from .model import Facts
@@ -174,6 +175,15 @@ class System(Protocol):
         ...
 
     @property
+    def caller(self) -> Optional[Caller]:
+        """The SSH session that asked for this run; None when it was asked for on this machine."""
+        ...
+
+    def reachable(self) -> bool:
+        """Whether whoever asked for this run gets here by a new connection, tried now."""
+        ...
+
+    @property
     def patient(self) -> bool:
         """Whether waiting can help: not in check mode, where nothing comes true by itself."""
         ...
@@ -202,8 +212,12 @@ class RealSystem:
         progress: Callable[[str], None] = lambda text: None,
         pausing: Callable[[], None] = lambda: None,
         patient: bool = True,
+        caller: Optional[Caller] = None,
+        calling: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``pausing`` is called before anything that may take long."""
+        """``pausing`` is called before anything that may take long; ``calling`` asks the caller."""
+        self.caller = caller
+        self._calling = calling
         self.patient = patient
         self.facts = facts
         self.blobs = blobs
@@ -397,6 +411,10 @@ class RealSystem:
 
         self._pausing()
         return accepts(address, port, timeout_s=timeout_s)
+
+    def reachable(self) -> bool:
+        self._pausing()
+        return self._calling()
 
     def sleep(self, seconds: float) -> None:
         self._pausing()

@@ -7,6 +7,7 @@ rest, and only when that fails too is the result "lost", which is not "failed".
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets as randomness
@@ -179,6 +180,8 @@ class Session:
                     if kind == "start":  # a word before it would land among the blobs
                         stop.attach(self._channel)
                     watch(event)
+                    if kind == "call":
+                        _call(self._transport, run)
         finally:
             stop.detach(self._channel)
         raise self._silent("the run without a report")
@@ -354,9 +357,17 @@ def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
                 _refused(event)
                 if number >= known:
                     seen(event)
+                    if event.get("type") == "call":
+                        _call(transport, run)
         finally:
             stop.detach(channel)
     raise Unreachable("connection-lost", f"the connection to {transport.name} was lost again")
+
+
+def _call(transport: Transport, run: str) -> None:
+    """A run asks whether we still get there by a new connection: silence is an answer too."""
+    with contextlib.suppress(ToqueError):
+        ask(transport, ["call", run], "called")
 
 
 def _events(channel: Channel) -> Iterator[Event]:
