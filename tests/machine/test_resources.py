@@ -30,11 +30,6 @@ KINDS = sorted(path.stem for path in CASES.glob("[a-z]*.py"))  # _x.py is shared
 # Their work needs an app, its code and its server: tests/machine/test_deploy.py and
 # test_postgres_resources.py run them for real.
 ELSEWHERE = {"checkout", "current", "instance", "releases", "retired", "venv"}
-# Types that are older than this test: each leaves this list with its file of cases.
-OWED = {
-    "service",
-    "unit",
-}
 
 Run = Callable[[str], dict[str, str]]
 
@@ -113,7 +108,7 @@ def judge(kind: str, said: dict[str, str]) -> None:
     assert set(said) == functions_of(kind), "a case did not run"
 
 
-@pytest.mark.parametrize("kind", sorted(set(CLASSES) - ELSEWHERE - OWED))
+@pytest.mark.parametrize("kind", sorted(set(CLASSES) - ELSEWHERE))
 def test_every_kind_has_its_cases(kind: str) -> None:
     assert kind in KINDS, f"there is no tests/cases/{kind}.py"
     missing = REQUIRED - functions_of(kind) - set(reasons(kind))

@@ -116,10 +116,22 @@ class Systemctl:
     def on(self, system):
         system.programs["systemctl"] = self
         system.programs["journalctl"] = lambda argv, stdin, user: Result(argv, 0, b"last words\n")
+        system.programs.setdefault("systemd-analyze", self.verify)
+        system.put("/run/lock", kind="directory")
         self.system = system
         return system
 
+    def verify(self, argv, stdin, user):
+        text = self.system.read(argv[-1]).decode()
+        name = argv[-1].rpartition("/")[2]
+        said = [f"{argv[-1]}:1: Unknown key 'Nicee' in section [Service], ignoring."]
+        said = said if "Nicee" in text else []
+        if name in self.refused:
+            said += [f"{name}: nonsense. Refusing.", f"Unit {name} has a bad unit file setting."]
+        return Result(argv, 1 if said else 0, b"", "\n".join(said).encode())
+
     def unit(self, name):
+        name = name.replace("@toque.", "@.").replace("@*.", "@.")
         return self.units.setdefault(name, {"LoadState": "not-found", "ActiveState": "inactive"})
 
     def __call__(self, argv, stdin, user):

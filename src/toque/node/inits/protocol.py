@@ -130,6 +130,13 @@ class InitSystem(Protocol):
         """Whether the init system has read the unit's present text."""
         ...
 
+    def examine(self, name: str, text: str) -> None:
+        """Raise ``StepFailed`` for a text that the init system would refuse, before it is there.
+
+        What it would pass over is noted.
+        """
+        ...
+
     def load(self, name: str) -> None:
         """Have the unit's present text read.  Starts, stops and restarts nothing."""
         ...

@@ -60,13 +60,16 @@ class Systemd:
 
     def launch(self, name: str) -> None:
         self._refresh(name)
+        self._pardon(name)
         self._act("start", name)
 
     def stop(self, name: str) -> None:
-        self._act("stop", name, *self.state(name).members)
+        # A template is stopped by stopping what was made from it: systemctl(1), "Unit patterns".
+        self._act("stop", name.replace("@.", "@*."), *self.state(name).members)
 
     def restart(self, name: str) -> None:
         self._refresh(name)
+        self._pardon(name)
         self._act("restart", name)
         # An umbrella hands a restart on to its running members (PartOf=); start the others.
         members = [m for m in self.state(name).members if not self.state(m).running]
@@ -91,6 +94,38 @@ class Systemd:
     def loaded(self, name: str) -> bool:
         state = self.state(name)
         return state.load not in ("not-found", "bad-setting", "error") and not state.stale
+
+    def examine(self, name: str, text: str) -> None:
+        """systemd-analyze(1) verify reads the text as PID 1 does, but under another directory.
+
+        Its exit status does not matter: it also counts programs that are to come later.
+        """
+        folder = "/run/toque-verify"
+        if self._system.stat(folder) is None:
+            self._system.mkdir(folder, owner="root", group="root", mode=0o700)
+        path = f"{folder}/{name}"
+        self._system.write(path, text.encode())
+        try:
+            result = self._system.run(
+                ["systemd-analyze", "verify", "--man=no", "--generators=no", path], check=False
+            )
+        finally:
+            self._system.remove(path)
+        said = [line.replace(f"{folder}/", "") for line in result.tail(200)]
+        stem = name.partition(".")[0]
+        mine = [line for line in said if line.startswith((stem, f"Unit {stem}"))]
+        if any(line.endswith(("bad unit file setting.", "Refusing.")) for line in mine):
+            raise StepFailed(
+                "unit-refused",
+                f"systemd refuses the new {name}; the old one stays",
+                expected="a unit that systemd can load",
+                found=mine[0],
+                hint="man systemd.directives",
+                log=mine,
+            )
+        for line in mine:
+            if line.endswith("ignoring."):
+                self._system.note(f"systemd: {line}")
 
     def load(self, name: str) -> None:
         self._ctl("daemon-reload")
@@ -120,11 +155,18 @@ class Systemd:
         return UNIT_DIRECTORIES
 
     def _show(self, names: Sequence[str]) -> Dict[str, UnitState]:
-        argv = ["systemctl", "show", "--no-pager", f"--property={_PROPERTIES}", "--", *names]
+        # A template has no state of its own: one made from it tells whether it can be read.
+        asked = {name.replace("@.", "@toque."): name for name in names}
+        argv = ["systemctl", "show", "--no-pager", f"--property={_PROPERTIES}", "--", *asked]
         result = self._system.run(argv, check=False, timeout_s=60)
         if result.code != 0:
             raise unreachable("systemd", result)
-        return parse_show(result.text)
+        return {asked.get(key, key): state for key, state in parse_show(result.text).items()}
+
+    def _pardon(self, name: str) -> None:
+        """Forget earlier failures, which could be too many for another start."""
+        if self.state(name).active == "failed":
+            self._ctl("reset-failed", name, check=False)
 
     def _refresh(self, name: str) -> None:
         if self.state(name).stale:

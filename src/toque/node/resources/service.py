@@ -68,6 +68,14 @@ class Service(Resource):
         state = init.state(self.unit)
         if not state.exists and (self.running is not False or self.enabled):
             raise missing(self.unit, init.places(self.unit))
+        if state.load == "masked" and (self.running or self.enabled):
+            raise StepFailed(
+                "service-masked",
+                f"{self.unit} is masked, so nobody can start or enable it",
+                expected="a unit that is not masked",
+                found=f"LoadState {state.load}",
+                hint=f"systemctl unmask {self.unit}",
+            )
         return {"running": state.activity, "enabled": state.enabled}
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:

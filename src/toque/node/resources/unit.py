@@ -76,6 +76,7 @@ class Unit(Resource):
         except FileNotFoundError:
             before = None
         if "content" in keys:
+            init.examine(self.name, self.content)
             system.write(self.path, self.content.encode())
             system.forget(self.disturbs)
         try:

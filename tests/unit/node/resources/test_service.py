@@ -67,6 +67,21 @@ def test_a_service_that_dies_says_its_last_words(kind):
     assert "last words" in caught.value.log
 
 
+def test_one_that_failed_before_is_pardoned_before_it_starts():
+    system = booted({"thena.service": {**LOADED, "ActiveState": "failed"}})
+    converge(Service("thena", running=True), system)
+    assert verbs(system, "systemctl") == ["reset-failed thena.service", "start thena.service"]
+
+
+@pytest.mark.parametrize("wish", [{"running": True}, {"enabled": True}])
+def test_a_masked_unit_is_refused_and_left_alone(wish):
+    system = booted({"thena.service": {"LoadState": "masked", "UnitFileState": "masked"}})
+    with pytest.raises(StepFailed) as caught:
+        Service("thena", **wish).found(system)
+    assert caught.value.code == "service-masked"
+    assert converge(Service("thena", running=False, enabled=False), system) == frozenset()
+
+
 def test_no_verb_disturbs_a_service_declared_as_not_running():
     system = booted({"thena.service": LOADED})
     Service("thena", running=False).perform(system, "restart")

@@ -7,6 +7,7 @@ from toque.node.memory import MemorySystem
 from toque.node.model import Facts
 from toque.node.resource import Invalid
 from toque.node.resources.unit import Unit
+from toque.node.system import Result
 
 
 def machine(init, **rest):
@@ -44,10 +45,47 @@ def test_a_text_that_systemd_refuses_is_taken_back(before):
     with pytest.raises(StepFailed) as caught:
         converge(Unit("thena.service", TEXT + "# new\n"), system)
     assert caught.value.code == "unit-refused"
+    assert caught.value.log[0] == "thena.service: nonsense. Refusing."
+    assert "daemon-reload" not in verbs(system, "systemctl")[1:]  # it was never in place
     if before:
         assert system.read(PATH).decode() == before
     else:
         assert system.stat(PATH) is None
+
+
+def test_what_only_pid_1_refuses_is_taken_back():
+    system = machine("systemd")
+    converge(Unit("thena.service", TEXT), system)
+    systemctl = system.programs["systemctl"]
+    systemctl.verify = system.programs["systemd-analyze"] = lambda argv, stdin, user: Result(
+        argv, 0
+    )
+    systemctl.refused = {"thena.service"}
+
+    with pytest.raises(StepFailed) as caught:
+        converge(Unit("thena.service", TEXT + "# new\n"), system)
+
+    assert caught.value.code == "unit-refused"
+    assert system.read(PATH).decode() == TEXT
+
+
+def test_what_systemd_would_pass_over_is_noted():
+    system = machine("systemd")
+    converge(Unit("thena.service", TEXT + "Nicee=5\n"), system)
+
+    assert system.taken_notes() == (
+        "systemd: thena.service:1: Unknown key 'Nicee' in section [Service], ignoring.",
+    )
+    assert system.names("/run/toque-verify") == []
+
+
+def test_a_template_is_looked_at_through_one_made_from_it():
+    system = machine("systemd")
+    converge(Unit("thena@.service", TEXT), system)
+
+    assert any("thena@toque.service" in call for call in system.calls)
+    converge(Unit("thena@.service", absent=True), system)
+    assert ("systemctl", "stop", "thena@*.service") in system.calls
 
 
 def test_a_text_that_supervisor_cannot_run_is_taken_back():
