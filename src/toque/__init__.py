@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .cookbooks.cookbook import Cookbook
     from .cookbooks.recipe import Recipe
     from .node.model import Action, Facts, Guard
+    from .node.nft import FirewallRule
     from .node.resources.apt_pin import AptPin
     from .node.resources.apt_repository import AptRepository
     from .node.resources.block import Block
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .node.resources.current import Current
     from .node.resources.directory import Directory
     from .node.resources.file import File
+    from .node.resources.firewall import Firewall
     from .node.resources.group import Group
     from .node.resources.hostname import Hostname
     from .node.resources.http_check import HttpCheck
@@ -65,6 +67,8 @@ _HOME = {
     "Directory": "node.resources.directory",
     "Facts": "node.model",
     "File": "node.resources.file",
+    "Firewall": "node.resources.firewall",
+    "FirewallRule": "node.nft",
     "Group": "node.resources.group",
     "Guard": "node.model",
     "Hostname": "node.resources.hostname",
@@ -112,6 +116,8 @@ __all__ = [
     "Directory",
     "Facts",
     "File",
+    "Firewall",
+    "FirewallRule",
     "Group",
     "Guard",
     "Hostname",

@@ -16,6 +16,7 @@ CLASSES: Dict[str, str] = {
     "current": "Current",
     "directory": "Directory",
     "file": "File",
+    "firewall": "Firewall",
     "group": "Group",
     "hostname": "Hostname",
     "http_check": "HttpCheck",

@@ -1,0 +1,86 @@
+"""A project of one cookbook on one throwaway machine, converged by the real command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machine_site import environ_in, kitchen_in, require, toque
+from toque.kitchen import api
+from toque.kitchen.api import Kitchen
+
+PROJECT = """
+[stack]
+name = "small"
+cookbooks = ["book"]
+
+[layers.web]
+setup = ["small"]
+
+[nodes.web1]
+address = "kitchen:{machine}"
+layer = "web"
+"""
+COOKBOOK = """
+from toque import *
+
+def setup(r: Recipe) -> None:
+{body}
+
+cookbook = Cookbook("small", events={{"setup": setup}})
+"""
+
+
+@dataclass
+class SmallProject:
+    kitchen: Kitchen
+    environ: dict[str, str]
+    directory: Path
+    machine: str
+
+    def recipe(self, *lines: str) -> None:
+        """What ``setup`` does from now on."""
+        body = "".join(f"    {line}\n" for line in lines)
+        (self.directory / "book/small/__init__.py").write_text(COOKBOOK.format(body=body))
+
+    def converge(self, *, status: int = 0) -> dict[str, Any]:
+        """The node's part of what ``toque converge --json`` prints."""
+        done = toque(["converge", "web1", "--json"], self.directory, self.environ)
+        assert done.returncode == status, done.stdout + done.stderr
+        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return told["nodes"][0] if "nodes" in told else told
+
+    def begun(self) -> subprocess.Popen[str]:
+        """The same, in the background."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "toque", "converge", "web1"],
+            cwd=self.directory,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def sh(self, script: str) -> str:
+        """What a script prints on the machine, by another way than SSH."""
+        return api.execute(self.kitchen, self.machine, ["sh", "-c", script]).stdout.decode()
+
+
+@contextlib.contextmanager
+def small_project(folder: Path, directory: Path, machine: str) -> Iterator[SmallProject]:
+    """On a new machine with systemd, which is gone afterwards."""
+    kitchen = kitchen_in(folder)
+    require(kitchen, "nspawn")
+    api.create(kitchen, machine, driver="nspawn")
+    try:
+        (directory / "book/small").mkdir(parents=True)
+        (directory / "toque.toml").write_text(PROJECT.format(machine=machine))
+        yield SmallProject(kitchen, environ_in(folder), directory, machine)
+    finally:
+        api.destroy(kitchen, machine)
