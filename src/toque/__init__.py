@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .node.resources.apt_pin import AptPin
     from .node.resources.apt_repository import AptRepository
     from .node.resources.block import Block
+    from .node.resources.certificate import Certificate
     from .node.resources.checkout import Checkout
     from .node.resources.command import Command
     from .node.resources.cron import Cron
@@ -59,6 +60,7 @@ _HOME = {
     "AptPin": "node.resources.apt_pin",
     "AptRepository": "node.resources.apt_repository",
     "Block": "node.resources.block",
+    "Certificate": "node.resources.certificate",
     "Checkout": "node.resources.checkout",
     "Command": "node.resources.command",
     "Cookbook": "cookbooks.cookbook",
@@ -108,6 +110,7 @@ __all__ = [
     "AptPin",
     "AptRepository",
     "Block",
+    "Certificate",
     "Checkout",
     "Command",
     "Cookbook",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_LINKS = 40  # as the kernel: path_resolution(7)
+EPOCH = 1_800_000_000.0  # what time it is on a new machine, in seconds since 1970
 Program = Callable[[Sequence[str], bytes, Optional[str]], Result]
 
 
@@ -258,6 +259,9 @@ class MemorySystem:
 
     def monotonic(self) -> float:
         return self.clock
+
+    def now(self) -> float:
+        return EPOCH + self.clock
 
     def _real(self, path: str, *, whole: bool = False) -> str:
         """``path`` with links in its parents followed, with ``whole`` also itself, as the kernel

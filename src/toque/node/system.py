@@ -200,6 +200,10 @@ class System(Protocol):
 
     def monotonic(self) -> float: ...
 
+    def now(self) -> float:
+        """Seconds since 1970 by this machine's clock, which may be wrong."""
+        ...
+
 
 class RealSystem:
     """The machine this process runs on."""
@@ -422,6 +426,9 @@ class RealSystem:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def now(self) -> float:
+        return time.time()
 
     def _as(self, user: Optional[str], work: Callable[[], None]) -> None:
         self._look.forget()

@@ -10,6 +10,7 @@ CLASSES: Dict[str, str] = {
     "apt_pin": "AptPin",
     "apt_repository": "AptRepository",
     "block": "Block",
+    "certificate": "Certificate",
     "checkout": "Checkout",
     "command": "Command",
     "cron": "Cron",
