@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .node.resources.directory import Directory
     from .node.resources.file import File
     from .node.resources.firewall import Firewall
+    from .node.resources.git import Git
     from .node.resources.group import Group
     from .node.resources.hostname import Hostname
     from .node.resources.http_check import HttpCheck
@@ -71,6 +72,7 @@ _HOME = {
     "File": "node.resources.file",
     "Firewall": "node.resources.firewall",
     "FirewallRule": "node.nft",
+    "Git": "node.resources.git",
     "Group": "node.resources.group",
     "Guard": "node.model",
     "Hostname": "node.resources.hostname",
@@ -121,6 +123,7 @@ __all__ = [
     "File",
     "Firewall",
     "FirewallRule",
+    "Git",
     "Group",
     "Guard",
     "Hostname",

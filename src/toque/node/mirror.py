@@ -18,13 +18,17 @@ REMOTE = "https:ssh"  # the protocols spoken with others
 
 @dataclass(frozen=True)
 class Mirror:
-    """``path`` is owned by ``user``.  ``key_path`` and ``known_hosts`` are what ssh uses."""
+    """``path`` is owned by ``user``.  ``key_path`` and ``known_hosts`` are what ssh uses.
+
+    ``depth`` is how many commits of history are fetched, all when None.
+    """
 
     system: System
     path: str
     user: str
     key_path: Optional[str] = None
     known_hosts: Optional[str] = None
+    depth: Optional[int] = None
 
     def call(
         self, *rest: str, check: bool = True, protocols: str = "none",
@@ -149,8 +153,9 @@ class Mirror:
         return fetched.code == 0 or git.complaint(fetched.tail())[0] == "commit"
 
     def _fetch_spec(self, url: str, spec: str) -> Result:
+        depth = [f"--depth={self.depth}"] if self.depth else []
         return self.call(
-            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", *depth,
             "--", url, spec, protocols=REMOTE, check=False,
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ CLASSES: Dict[str, str] = {
     "directory": "Directory",
     "file": "File",
     "firewall": "Firewall",
+    "git": "Git",
     "group": "Group",
     "hostname": "Hostname",
     "http_check": "HttpCheck",
