@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("converge", "Show exactly what would change; changes nothing"),
     "converge": ("converge", "Apply recipes to a target"),
     "drift": ("drift", "List what differs from the last converge, or put it back"),
+    "explain": ("explain", "Show where an attribute has its value from"),
     "runs": ("runs", "List the runs a target remembers, or show one"),
     "node": ("node", "Trust and list the project's nodes"),
     "hook": ("hook", "Deploy every push to a bare repository"),

@@ -41,6 +41,54 @@ def ahead() -> Ahead:
     return (context.find_object(Ahead) if context is not None else None) or Ahead()
 
 
+def set_option(function: F) -> F:
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="COOKBOOK.NAME=VALUE",
+        help="An attribute for this run only, as TOML has it (or text as it is); may be repeated.",
+    )(function)
+
+
+def attributes(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The tables by cookbook that ``--set`` options make; a later one wins.
+
+    Raises ``AskedWrongly("bad-setting")``.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        path = key.strip().split(".")
+        if not equals or len(path) < 2 or not all(path):
+            raise _bad_setting(text, "COOKBOOK.NAME=VALUE, such as nginx.largest_body=20m")
+        at: Any = tables
+        for part in path[:-1]:
+            at = at.setdefault(part, {})
+            if not isinstance(at, dict):
+                raise _bad_setting(text, "one value for a key, not a value and a table")
+        at[path[-1]] = _value(value.strip())
+    return tables
+
+
+def _value(text: str) -> Any:
+    """A value of TOML; whatever is none is a text as it stands."""
+    import tomllib
+
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    plain = isinstance(table["value"], (str, int, float, bool, list, dict))  # a date is a text
+    return table["value"] if len(table) == 1 and plain else text
+
+
+def _bad_setting(text: str, expected: str) -> AskedWrongly:
+    return AskedWrongly(
+        "bad-setting", "--set was given something else", expected=expected, found=text
+    )
+
+
 def here() -> tuple[Project, Site]:
     """The project around the current directory."""
     project = ahead().project or bootstrap.open_project()

@@ -18,7 +18,7 @@ from ..usecases.abreast import Here
 from ..usecases.place import Place
 from ..usecases.setup import Planned
 from . import asked, nodes
-from .asked import json_option, verbose_option
+from .asked import json_option, set_option, verbose_option
 from .show import Shown
 
 
@@ -27,6 +27,7 @@ from .show import Shown
 @click.argument("recipes", nargs=-1)
 @click.option("--event", default="setup", show_default=True, help="Which recipes of the layer.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan.")
+@set_option
 @verbose_option
 @json_option
 def plan(
@@ -35,6 +36,7 @@ def plan(
     recipes: tuple[str, ...],
     event: str,
     out: Path | None,
+    settings: tuple[str, ...],
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -43,9 +45,18 @@ def plan(
     Recipes are COOKBOOK or COOKBOOK::EVENT; without any, those of the node's layer.
     """
     project, site = asked.here()
+    attributes = asked.attributes(settings)
 
     def look(place: Place, shown: Shown, here: Here) -> Planned:
-        planned = usecase.plan(site, place, event=event, only=recipes, watch=shown, here=here)
+        planned = usecase.plan(
+            site,
+            place,
+            event=event,
+            only=recipes,
+            attributes=attributes,
+            watch=shown,
+            here=here,
+        )
         shown.summary(place.node.name, planned.report)
         shown.line(f"  plan {planned.digest[:16]}")
         return planned
@@ -72,6 +83,7 @@ def plan(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Apply the plan that toque plan --out saved, on nodes that have not moved since.",
 )
+@set_option
 @verbose_option
 @json_option
 def converge(
@@ -80,6 +92,7 @@ def converge(
     recipes: tuple[str, ...],
     event: str,
     saved: Path | None,
+    settings: tuple[str, ...],
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -88,13 +101,14 @@ def converge(
     Recipes are COOKBOOK or COOKBOOK::EVENT; without any, those of the node's layer.
     """
     project, site = asked.here()
-    if saved is not None and recipes:
+    if saved is not None and (recipes or settings):
         raise AskedWrongly(
             "plan-and-recipes",
-            "a saved plan and recipes were given",
+            f"a saved plan and {'recipes' if recipes else 'attributes'} were given",
             expected="one of them: the plan says what is run",
-            found=" ".join(recipes),
+            found=" ".join(recipes or settings),
         )
+    attributes = asked.attributes(settings)
     if saved is None:
         work: Mapping[str, tuple[Place, Planned | None]] = {
             place.node.name: (place, None) for place in asked.places(project, target)
@@ -106,7 +120,14 @@ def converge(
         planned = work[place.node.name][1]
         if planned is None:
             report = usecase.setup(
-                site, place, event=event, only=recipes, watch=shown, stop=stop, here=here
+                site,
+                place,
+                event=event,
+                only=recipes,
+                attributes=attributes,
+                watch=shown,
+                stop=stop,
+                here=here,
             )
         else:
             report = usecase.agreed(site, place, planned, watch=shown, stop=stop, here=here)

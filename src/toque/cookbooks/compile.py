@@ -58,8 +58,7 @@ def compile_plan(name: str, recipes: Sequence[tuple[Cookbook, str]], inputs: Inp
     ``AskedWrongly`` for attributes that do not fit.
     """
     chosen = [(cookbook, cookbook.recipe(event)) for cookbook, event in recipes]
-    first = chosen[0][0] if chosen else Cookbook("none")
-    recipe = Recipe(inputs, first)
+    recipe = Recipe(inputs, [cookbook for cookbook, _ in chosen] or [Cookbook("none")])
     try:
         with time_limit(inputs.limit_s):
             for cookbook, function in chosen:

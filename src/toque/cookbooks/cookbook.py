@@ -31,12 +31,14 @@ def _place_of_caller() -> str:
 @dataclass(frozen=True)
 class Cookbook:
     """``attributes`` is a frozen dataclass; ``events`` maps setup, configure, deploy, undeploy and
-    shutdown to recipes.  ``root`` is the folder with ``templates/`` and ``files/``; it is the one
-    of the file that makes the cookbook."""
+    shutdown to recipes.  ``sets`` are settings of the cookbooks that this one includes, by their
+    attribute class: ``{Nginx: {"largest_body": "20m"}}``.  ``root`` is the folder with
+    ``templates/`` and ``files/``; it is the one of the file that makes the cookbook."""
 
     name: str
     attributes: type[Any] | None = None
     events: Mapping[str, RecipeFunction] = field(default_factory=dict)
+    sets: Mapping[type[Any], Mapping[str, Any]] = field(default_factory=dict)
     root: Path = field(default_factory=_root_of_caller)
     place: str = field(default_factory=_place_of_caller, compare=False)
 

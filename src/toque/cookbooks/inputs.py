@@ -12,21 +12,24 @@ from ..fleet.release import Release
 from ..fleet.source import Source
 from ..node.model import Facts
 from ..node.values import Blob
+from .cookbook import Cookbook
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """``layers`` are weakest first.  ``app`` and ``release`` are set in deploy events only.
+    """``layers`` are weakest first, and stronger than what cookbooks set of one another: the
+    running ones and those ``around`` them (the others of the node's layer).
 
-    ``environments`` is by app name; ``secrets`` maps a secret's name to its text and is never
-    shown.  ``source`` is how the release's code reaches the node; ``uv`` the program that builds
-    virtual environments there.
+    ``app`` and ``release`` are set in deploy events only.  ``environments`` is by app name;
+    ``secrets`` maps a secret's name to its text and is never shown.  ``source`` is how the
+    release's code reaches the node; ``uv`` the program that builds virtual environments there.
     """
 
     node: str = ""
     stack: str = ""
     facts: Facts = field(default_factory=Facts)
     layers: Sequence[AttributeLayer] = ()
+    around: Sequence[Cookbook] = ()
     apps: Sequence[App] = ()
     app: App | None = None
     release: Release | None = None

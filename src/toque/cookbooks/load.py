@@ -73,13 +73,30 @@ def find(name: str, loaded: Mapping[str, Cookbook]) -> Cookbook:
         return _cookbook_in(_import(point.module), name)
     if name.isidentifier() and _exists(f"{LIBRARY}.{name}"):
         return _cookbook_in(_import(f"{LIBRARY}.{name}"), name)
-    known = sorted({*loaded, *entry_points(group=GROUP).names, *library_names()})
-    raise AskedWrongly(
+    raise _unknown(name, loaded)
+
+
+def check_known(name: str, loaded: Mapping[str, Cookbook], *, place: str) -> None:
+    """Raise ``AskedWrongly("unknown-cookbook")`` unless ``find`` would find it; imports nothing."""
+    if name in loaded or (name.isidentifier() and _exists(f"{LIBRARY}.{name}")):
+        return
+    from importlib.metadata import entry_points
+
+    if name not in entry_points(group=GROUP).names:
+        raise _unknown(name, loaded, place)
+
+
+def _unknown(name: str, loaded: Mapping[str, Cookbook], place: str = "") -> AskedWrongly:
+    from importlib.metadata import entry_points
+
+    names = sorted({*loaded, *entry_points(group=GROUP).names, *library_names()})
+    return AskedWrongly(
         "unknown-cookbook",
         f"there is no cookbook '{name}'",
-        expected=f"one of {', '.join(known)}",
+        expected=f"one of {', '.join(names)}",
         found=name,
-        hint=nearest(name, known) or "name its directory in [stack] cookbooks of toque.toml",
+        hint=nearest(name, names) or "name its directory in [stack] cookbooks of toque.toml",
+        place=place,
     )
 
 

@@ -20,6 +20,7 @@ from .cookbook import Cookbook, RecipeFunction, cookbook_of
 from .envfile import encode_env
 from .inputs import Inputs
 from .place import place_of
+from .sets import layers_of, reached
 from .templates import names_in, render
 
 R = TypeVar("R", bound=Resource)
@@ -54,9 +55,12 @@ class Recipe:
     the cookbook whose recipe is running.
     """
 
-    def __init__(self, inputs: Inputs, cookbook: Cookbook) -> None:
+    def __init__(self, inputs: Inputs, cookbooks: Sequence[Cookbook]) -> None:
         self._inputs = inputs
-        self._cookbooks = [cookbook]
+        self._cookbooks = [cookbooks[0]]
+        roots = (*cookbooks, *inputs.around)
+        self._layers = (*layers_of(roots), *inputs.layers)
+        self._reached = {cookbook.name for row in reached(roots) for cookbook in row}
         self._done: set[RecipeFunction] = set()
         self._attributes: dict[type[Any], Any] = {}
         self.added: list[Added] = []
@@ -115,11 +119,10 @@ class Recipe:
     def attributes(self, kind: type[T]) -> T:
         """The attributes of the cookbook that declares ``kind``, all layers applied."""
         if kind not in self._attributes:
-            self._attributes[kind] = resolve(
-                kind,
-                self._owner(kind, place_of(sys._getframe(1))).name,
-                self._inputs.layers,
-            )
+            place = place_of(sys._getframe(1))
+            owner = self._owner(kind, place)
+            self._check_reached(owner, place)
+            self._attributes[kind] = resolve(kind, owner.name, self._layers)
         found: T = self._attributes[kind]
         return found
 
@@ -248,6 +251,7 @@ class Recipe:
         if function in self._done:
             return
         owner = cookbook_of(function.__module__) or self._cookbooks[-1]
+        self._check_reached(owner, place_of(sys._getframe(1)))
         self.run(owner, function)
 
     def run(self, cookbook: Cookbook, function: RecipeFunction) -> None:
@@ -288,6 +292,22 @@ class Recipe:
                 place=place,
             )
         return owner
+
+    def _check_reached(self, cookbook: Cookbook, place: str) -> None:
+        """What a cookbook sets counts from the start or not at all, so it has to be known then."""
+        if not cookbook.sets or cookbook.name in self._reached:
+            return
+        wanted = f"{cookbook.name} to be named by the layer"
+        if cookbook.attributes:
+            announced = f"sets={{{cookbook.attributes.__name__}: {{}}}}"
+            wanted = f"{announced} in the cookbook at {self._cookbooks[0].place}"
+        raise BadCookbook(
+            "attributes-not-reached",
+            f"{cookbook.name} sets attributes of others, and nobody has announced it",
+            expected=wanted,
+            found=f"used at {place}; what it sets stands at {cookbook.place}",
+            place=place,
+        )
 
     def _not_here(self, what: str, place: str) -> BadCookbook:
         return BadCookbook(

@@ -11,7 +11,10 @@ from .spot import Spot
 
 @dataclass(frozen=True)
 class AttributeLayer:
-    """``name`` is stack, node or run; later layers win.  ``spot`` is the table of tables."""
+    """``name`` is stack, layer NAME, node NAME, run or cookbook NAME; later layers win.
+
+    ``spot`` is the table of tables.
+    """
 
     name: str
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

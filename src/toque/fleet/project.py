@@ -70,11 +70,16 @@ class Project:
     def attributes_for(
         self, node: Node, run: Mapping[str, Mapping[str, Any]] | None = None
     ) -> tuple[AttributeLayer, ...]:
-        """Weakest first: stack, node, and what this run adds."""
-        at = self.spot / "nodes" / node.name / "attributes"
+        """Weakest first: stack, the node's layer, node, and what this run adds."""
+        layer = self.layers.get(node.layer) or Layer(node.layer)
+
+        def at(*path: str) -> Spot:
+            return Spot(self.spot.file, (*path, "attributes"), self.spot.lines)
+
         return (
-            AttributeLayer("stack", self.stack.attributes, self.spot / "stack" / "attributes"),
-            AttributeLayer("node", node.attributes, at),
+            AttributeLayer("stack", self.stack.attributes, at("stack")),
+            AttributeLayer(f"layer {layer.name}", layer.attributes, at("layers", layer.name)),
+            AttributeLayer(f"node {node.name}", node.attributes, at("nodes", node.name)),
             AttributeLayer("run", run or {}),
         )
 

@@ -38,6 +38,10 @@ class SecretStore:
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self._read()))
 
+    def texts(self) -> dict[str, str]:
+        """All that there is, by name: to be masked, never to be shown."""
+        return self._read()
+
     def get(self, name: str) -> str | None:
         return self._read().get(name)
 

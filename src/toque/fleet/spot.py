@@ -17,8 +17,8 @@ Path = tuple[str, ...]
 class Spot:
     """A key in a file: ``Spot("toque.toml", ("apps", "thena"), lines)``.
 
-    ``lines`` maps key paths to line numbers counted from 1; a path without a line is shown as its
-    table, ``toque.toml [apps.thena]``.
+    ``lines`` maps key paths to line numbers counted from 1, ``()`` to the line of the whole; a path
+    without a line is shown as its table, ``toque.toml [apps.thena]``.
     """
 
     file: str
@@ -34,7 +34,7 @@ class Spot:
         return ".".join(self.path)
 
     def __str__(self) -> str:
-        for length in range(len(self.path), 0, -1):
+        for length in range(len(self.path), -1, -1):
             line = self.lines.get(self.path[:length])
             if line is not None:
                 return f"{self.file}:{line}"

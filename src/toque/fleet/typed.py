@@ -1,7 +1,7 @@
 """Plain TOML tables become frozen dataclasses, checked against their annotations.
 
-Several tables may give one value: the last that names a field wins, and nested dataclasses are
-merged field by field.  A mapping or a list is replaced as a whole.
+Several tables may give one value: the last that names a field wins.  Nested dataclasses are merged
+field by field and mappings key by key, over the default too; a list is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -30,6 +30,15 @@ class Mismatch(Exception):
         self.expected = expected
         self.found = found
 
+    def explained(self) -> AskedWrongly:
+        return AskedWrongly(
+            "wrong-type",
+            f"{self.spot.name} has a value of another type",
+            expected=self.expected,
+            found=shown(self.found),
+            place=str(self.spot),
+        )
+
 
 def read(
     kind: type[T],
@@ -49,13 +58,25 @@ def read(
             kind, sources, at, given=given or {}, origins={} if origins is None else origins
         )
     except Mismatch as error:
-        raise AskedWrongly(
-            "wrong-type",
-            f"{error.spot.name} has a value of another type",
-            expected=error.expected,
-            found=shown(error.found),
-            place=str(error.spot),
-        ) from None
+        raise error.explained() from None
+
+
+def check_some(kind: type[Any], table: Table, spot: Spot) -> None:
+    """Whether ``table`` fits ``kind`` as far as it goes: fields may be missing.
+
+    Raises ``AskedWrongly``: ``unknown-key``, ``wrong-type``.
+    """
+    hints = typing.get_type_hints(kind)
+    _known(table, [f.name for f in dataclasses.fields(kind) if f.init], spot)
+    for key, value in table.items():
+        inner = dataclass_in(hints[key])
+        if inner and isinstance(value, Mapping):
+            check_some(inner, value, spot / key)
+            continue
+        try:
+            check(hints[key], value, spot / key)
+        except Mismatch as error:
+            raise error.explained() from None
 
 
 def check(annotation: object, value: object, spot: Spot) -> object:
@@ -79,36 +100,22 @@ def _build(
     given: Mapping[str, object],
     origins: MutableMapping[str, str],
     path: tuple[str, ...] = (),
+    base: T | None = None,
 ) -> T:
+    """``base`` has the values of fields that no source names, instead of the class's defaults."""
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
     open_fields = [name for name in fields if name not in given]
     for table, spot in sources:
-        for key in table:
-            if key not in open_fields:
-                raise AskedWrongly(
-                    "unknown-key",
-                    f"there is no key '{key}' in [{spot.name}]",
-                    expected=f"one of {', '.join(sorted(open_fields))}",
-                    found=key,
-                    hint=nearest(key, open_fields),
-                    place=str(spot / key),
-                )
+        _known(table, open_fields, spot)
     values: dict[str, Any] = dict(given)
     for name in open_fields:
         named = [(table[name], spot / name) for table, spot in sources if name in table]
         field = fields[name]
-        inner = _dataclass_in(hints[name])
-        dotted = ".".join((*path, name))
-        if named and inner and all(isinstance(value, Mapping) for value, _ in named):
-            values[name] = _build(
-                inner, named, named[-1][1], given={}, origins=origins, path=(*path, name)
-            )
-        elif named:
-            value, spot = named[-1]
-            values[name] = _convert(hints[name], value, spot, origins, (*path, name))
-            origins[dotted] = str(spot)
-        elif field.default is MISSING and field.default_factory is MISSING:
+        default = _default(field, base)
+        if named:
+            values[name] = _merged(hints[name], named, default, origins, (*path, name))
+        elif default is MISSING:
             raise AskedWrongly(
                 "key-missing",
                 f"[{at.name}] needs '{name}'",
@@ -117,8 +124,62 @@ def _build(
                 place=str(at),
             )
         else:
-            origins[dotted] = "default"
+            values[name] = default
+            origins[".".join((*path, name))] = "default"
     return kind(**values)
+
+
+def _known(table: Table, fields: Sequence[str], spot: Spot) -> None:
+    for key in table:
+        if key not in fields:
+            raise AskedWrongly(
+                "unknown-key",
+                f"there is no key '{key}' in [{spot.name}]",
+                expected=f"one of {', '.join(sorted(fields))}",
+                found=key,
+                hint=nearest(key, fields),
+                place=str(spot / key),
+            )
+
+
+def _default(field: dataclasses.Field[Any], base: object | None) -> Any:
+    if base is not None:
+        return getattr(base, field.name)
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _merged(
+    annotation: object,
+    named: Sequence[tuple[Any, Spot]],
+    default: Any,
+    origins: MutableMapping[str, str],
+    path: tuple[str, ...],
+) -> Any:
+    """The value that ``named`` ones, weakest first, make of ``default`` (or of ``MISSING``)."""
+    if all(isinstance(value, Mapping) for value, _ in named):
+        inner = dataclass_in(annotation)
+        if inner:
+            base = default if isinstance(default, inner) else None
+            spot = named[-1][1]
+            return _build(inner, named, spot, given={}, origins=origins, path=path, base=base)
+        pair = mapping_in(annotation)
+        if pair:
+            merged = dict(default) if isinstance(default, Mapping) else {}
+            for key in dict.fromkeys(key for table, _ in named for key in table):
+                values = [(table[key], spot / str(key)) for table, spot in named if key in table]
+                name = _convert(pair[0], key, values[-1][1], origins, path)
+                before = merged.get(name, MISSING)
+                merged[name] = _merged(pair[1], values, before, origins, (*path, str(key)))
+            if not merged:
+                origins[".".join(path)] = str(named[-1][1])
+            return merged
+    for value, spot in named[:-1]:  # one that does not count has to be right all the same
+        _convert(annotation, value, spot, {}, path)
+    value, spot = named[-1]
+    origins[".".join(path)] = str(spot)
+    return _convert(annotation, value, spot, origins, path)
 
 
 def _convert(
@@ -207,14 +268,28 @@ def _plain(annotation: object, value: Any, wrong: Mismatch) -> Any:
     return value
 
 
-def _dataclass_in(annotation: object) -> Any:
+def dataclass_in(annotation: object) -> Any:
     """The dataclass that ``annotation`` (or ``Optional`` of it) names, or None."""
-    for option in (annotation, *typing.get_args(annotation)):
-        known = isinstance(option, type) and dataclasses.is_dataclass(option)
-        optional = typing.get_origin(annotation) in (Union, types.UnionType)
-        if known and (option is annotation or optional):
+    for option in _options(annotation):
+        if isinstance(option, type) and dataclasses.is_dataclass(option):
             return option
     return None
+
+
+def mapping_in(annotation: object) -> tuple[object, object] | None:
+    """The types of keys and items of the mapping that ``annotation`` names, or None."""
+    for option in _options(annotation):
+        origin, arguments = typing.get_origin(option), typing.get_args(option)
+        if isinstance(origin, type) and issubclass(origin, Mapping) and len(arguments) == 2:
+            return arguments[0], arguments[1]
+    return None
+
+
+def _options(annotation: object) -> tuple[object, ...]:
+    """The types of a union, or the one that is none."""
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        return typing.get_args(annotation)
+    return (annotation,)
 
 
 def expectation(annotation: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..cookbooks.compile import Compiled, compile_plan
@@ -113,9 +113,7 @@ def compile_recipe(
                 expected="Cookbook(...) in its module or a package around it",
                 found=recipe.__module__,
             )
-        cookbook = Cookbook(
-            around.name, around.attributes, {event: recipe}, around.root, around.place
-        )
+        cookbook = replace(around, events={event: recipe})
     tables = dict(attributes or {})
     if cookbook.name not in tables and not _by_cookbook(cookbook, tables):
         tables = {cookbook.name: tables}

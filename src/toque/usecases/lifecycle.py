@@ -19,10 +19,13 @@ from ..cookbooks.cookbook import Cookbook
 from ..cookbooks.inputs import Inputs
 from ..errors import AskedWrongly, Failed, nearest
 from ..fleet.app import App
+from ..fleet.attribute_layer import AttributeLayer
+from ..fleet.layer import EVENTS
 from ..fleet.node import Node
 from ..fleet.project import Project
 from ..fleet.release import Release, blank_release
 from ..fleet.source import Source
+from ..fleet.typed import check_some
 from ..node.model import Facts
 from ..node.values import Blob
 from ..node.wire import canonical
@@ -33,6 +36,16 @@ from .site import Repository, Site
 SALT = "release-salt"  # a secret of the project, so that release ids tell nothing about secrets
 WRITING_KINDS = ("checkout", "venv", "file", "directory", "link", "unit", "command")
 TRANSPORT_FIELDS = ("bundle", "url", "key_path", "known_hosts", "refs")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """``recipes`` are what runs: cookbooks and events.  ``around`` are the other cookbooks of the
+    node's layer, ``loaded`` those of the project by name."""
+
+    recipes: Sequence[tuple[Cookbook, str]]
+    around: Sequence[Cookbook]
+    loaded: Mapping[str, Cookbook]
 
 
 @dataclass(frozen=True)
@@ -75,18 +88,18 @@ def inputs_for(
     return inputs, files
 
 
-def recipes_for(
-    project: Project, node: Node, event: str, only: Sequence[str] = ()
-) -> list[tuple[Cookbook, str]]:
+def recipes_for(project: Project, node: Node, event: str, only: Sequence[str] = ()) -> Chosen:
     """The cookbooks whose recipe for ``event`` runs on ``node``, in the layer's order.
 
     ``only`` names recipes by hand instead: ``COOKBOOK`` or ``COOKBOOK::EVENT``.
     Raises ``AskedWrongly("nothing-to-run")`` when the layer has none for the event.
     """
     loaded = load.load_paths(project.cookbooks)
+    around = around_of(project, node, loaded)
     if only:
         pairs = [name.partition("::") for name in only]
-        return [(load.find(name, loaded), given or event) for name, _, given in pairs]
+        by_hand = [(load.find(name, loaded), given or event) for name, _, given in pairs]
+        return Chosen(by_hand, around, loaded)
     if node.layer not in project.layers:
         raise AskedWrongly(
             "unknown-layer",
@@ -103,25 +116,48 @@ def recipes_for(
             expected=f'{event} = ["COOKBOOK"] in [layers.{node.layer}]',
             found="no such line",
         )
-    return [(load.find(name, loaded), event) for name in names]
+    return Chosen([(load.find(name, loaded), event) for name in names], around, loaded)
+
+
+def around_of(project: Project, node: Node, loaded: Mapping[str, Cookbook]) -> tuple[Cookbook, ...]:
+    """The cookbooks that the node's layer names for any event: what they set holds in all."""
+    layer = project.layers.get(node.layer)
+    names = [name for event in EVENTS for name in layer.cookbooks(event)] if layer else []
+    return tuple(load.find(name, loaded) for name in dict.fromkeys(names))
 
 
 def parcel(
     name: str,
-    recipes: Sequence[tuple[Cookbook, str]],
+    chosen: Chosen,
     inputs: Inputs,
     files: Mapping[str, tuple[Blob, Path]],
 ) -> tuple[Compiled, Parcel]:
     """Compile; put beside the plan what it refers to and every secret that has to be masked.
 
-    Raises ``BadCookbook``.
+    Raises ``BadCookbook``, and ``AskedWrongly`` for attributes of cookbooks that there are not.
     """
-    compiled = compile_plan(name, recipes, inputs)
+    check_tables(inputs.layers, chosen.loaded)
+    compiled = compile_plan(name, chosen.recipes, replace(inputs, around=chosen.around))
     secrets = dict(compiled.secrets)
     for environment in inputs.environments.values():
         secrets.update(environment.named)
     blobs = {sha256: files[sha256] for sha256 in compiled.blobs}
     return compiled, Parcel(compiled.plan, secrets, blobs)
+
+
+def check_tables(layers: Sequence[AttributeLayer], loaded: Mapping[str, Cookbook]) -> None:
+    """Attributes of a cookbook that there is not are a mistake, not something to pass over.
+
+    What is set for this run is compared with its attribute class, used by a recipe or not.
+    Raises ``AskedWrongly``: ``unknown-cookbook``, ``unknown-key``, ``wrong-type``.
+    """
+    for layer in layers:
+        for name, table in layer.tables.items():
+            spot = layer.spot / name
+            load.check_known(name, loaded, place=str(spot))
+            kind = load.find(name, loaded).attributes if layer.name == "run" else None
+            if kind is not None:
+                check_some(kind, table, spot)
 
 
 def delivery_of(

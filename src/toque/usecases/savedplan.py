@@ -1,6 +1,7 @@
 """A plan in a file: what was shown, to be agreed to by somebody and applied later.
 
-One JSON object: ``{"plans": [{"node", "target", "event", "only", "digest", "plan", "report"}]}``.
+One JSON object: ``{"plans": [{"node", "target", "event", "only", "attributes", "digest", "plan",
+"report"}]}``.
 Texts of secrets are not in it, and what was found on the node only as seals.
 """
 
@@ -25,6 +26,7 @@ def as_json(node: Node, target: str, planned: Planned) -> dict[str, Any]:
         "target": target,
         "event": planned.event,
         "only": list(planned.only),
+        "attributes": planned.attributes,
         "digest": planned.digest,
         "plan": plan_json(planned.plan),
         "report": report_json(planned.report),
@@ -71,7 +73,8 @@ def _planned(data: Mapping[str, Any]) -> Planned:
     if [o.step for o in report.outcomes] != [s.id for s in plan.steps]:
         raise ValueError("the report is of another plan")
     only = tuple(str(name) for name in data["only"])
-    return Planned(plan, str(data["digest"]), report, str(data["event"]), only)
+    attributes = {str(name): dict(table) for name, table in data["attributes"].items()}
+    return Planned(plan, str(data["digest"]), report, str(data["event"]), only, attributes)
 
 
 def _bad(path: Path, found: str) -> AskedWrongly:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Failed
@@ -16,9 +16,7 @@ from .place import Place
 from .site import Site
 
 if TYPE_CHECKING:
-    from ..cookbooks.cookbook import Cookbook
-
-    Recipes = Sequence[tuple[Cookbook, str]]
+    from .lifecycle import Chosen
 
 Attributes = Mapping[str, Mapping[str, Any]]
 
@@ -27,7 +25,7 @@ Attributes = Mapping[str, Mapping[str, Any]]
 class Planned:
     """A plan for one node, with the check that says what it would do there.
 
-    ``event`` and ``only`` say from which recipes it was made.
+    ``event`` and ``only`` say from which recipes it was made, ``attributes`` what was set for it.
     """
 
     plan: Plan
@@ -35,6 +33,7 @@ class Planned:
     report: Report
     event: str = "setup"
     only: tuple[str, ...] = ()
+    attributes: Attributes = field(default_factory=dict)
 
 
 def plan(
@@ -52,7 +51,7 @@ def plan(
         sent = _parcel(session, site, place, here, event=event, only=only, attributes=attributes)
         report = session.carry_out(sent, by=site.by, watch=watch)
     carry.succeeded(report, place.node.name)
-    return Planned(sent.plan, digest(sent.plan), report, event, tuple(only))
+    return Planned(sent.plan, digest(sent.plan), report, event, tuple(only), attributes or {})
 
 
 def setup(
@@ -93,7 +92,15 @@ def agreed(
     """
     with carry.Session(place.transport) as session:
         # Secrets and large files are in no saved plan: the cookbooks are asked for them again.
-        now = _parcel(session, site, place, here, event=saved.event, only=saved.only)
+        now = _parcel(
+            session,
+            site,
+            place,
+            here,
+            event=saved.event,
+            only=saved.only,
+            attributes=saved.attributes,
+        )
         for mark, there in (("$secret", now.secrets), ("$blob", now.blobs)):
             missing = {m for s in saved.plan.steps for m in marked(s.fields, mark)} - set(there)
             if missing:
@@ -144,7 +151,7 @@ def _parcel(
 ) -> carry.Parcel:
     """What to send; a mistake in a cookbook is told without waiting for the node's facts."""
 
-    def find() -> Recipes:
+    def find() -> Chosen:
         # The compiler is imported, and recipes are found, while the connection is made.
         from .lifecycle import recipes_for
 
@@ -155,8 +162,8 @@ def _parcel(
 
         inputs, files = inputs_for(site, place.node, facts, ports=place.ports, run=attributes)
         name = " ".join((event, place.node.name, *only))
-        return parcel(name, recipes, inputs, files)[1]
+        return parcel(name, chosen, inputs, files)[1]
 
-    recipes = here(find)
+    chosen = here(find)
     facts = session.facts
     return here(compile_them)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ..errors import AskedWrongly, nearest
 from ..fleet.layer import Layer
@@ -22,7 +23,8 @@ def project_of(suite: Suite, cookbooks: tuple[str, ...] = ()) -> Project:
     ``kitchen.toml``, named in ``cookbooks``.
     """
     if suite.project is None:
-        layer = Layer(LAYER, **dict.fromkeys(suite.run, cookbooks))
+        runs: dict[str, Any] = dict.fromkeys(suite.run, cookbooks)
+        layer = Layer(LAYER, **runs)
         node = Node(suite.machine, f"kitchen:{suite.machine}", LAYER, attributes=suite.attributes)
         return Project(
             stack=Stack(name="kitchen"),

@@ -19,6 +19,8 @@ processes = 3
 [layers.web]
 setup = ["thena_infra"]
 deploy = ["thena_infra"]
+[layers.web.attributes.thena_infra]
+processes = 4
 [nodes.web1]
 address = "root@203.0.113.7"
 port = 22
@@ -93,16 +95,13 @@ def test_smallest_app_gets_defaults():
     assert (app.branch, app.server, app.keep, app.answers) == ("main", "gunicorn", 5, 3)
 
 
-def test_attributes_for_a_node_come_stack_first_then_node_then_run():
+def test_attributes_for_a_node_come_stack_first_then_layer_node_and_run():
     project = parse_project(WHOLE, Path("/p"))
 
     layers = project.attributes_for(project.node("web1"), {"thena_infra": {"processes": 9}})
 
-    assert [(one.name, one.tables["thena_infra"]["processes"]) for one in layers] == [
-        ("stack", 3),
-        ("node", 5),
-        ("run", 9),
-    ]
+    found = [(one.name, one.tables.get("thena_infra", {}).get("processes")) for one in layers]
+    assert found == [("stack", 3), ("layer web", 4), ("node web1", 5), ("run", 9)]
 
 
 @pytest.mark.parametrize(

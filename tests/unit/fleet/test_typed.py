@@ -33,19 +33,45 @@ class Settings:
 AT = Spot("f.toml", ("t",))
 
 
-def test_later_source_wins_field_by_field_and_nested_ones_merge():
+def test_later_source_wins_mappings_merge_and_lists_replace():
     one = {"name": "x", "pool": {"size": 1, "names": ["n"]}, "limits": {"a": 1}}
-    two = {"pool": {"size": 2}, "limits": {"b": 2}}
+    two = {"pool": {"size": 2, "names": ["m"]}, "limits": {"b": 2}}
     origins: dict[str, str] = {}
 
     made = read(
         Settings, [(one, Spot("one", ("s",))), (two, Spot("two", ("s",)))], at=AT, origins=origins
     )
 
-    assert made == Settings("x", pool=Pool(2, ("n",)), limits={"b": 2})
+    assert made == Settings("x", pool=Pool(2, ("m",)), limits={"a": 1, "b": 2})
     assert origins["pool.size"].startswith("two")
-    assert origins["pool.names"].startswith("one")
+    assert origins["limits.a"].startswith("one")
+    assert origins["limits.b"].startswith("two")
     assert origins["ratio"] == "default"
+
+
+@dataclass(frozen=True)
+class Deep:
+    pool: Pool = Pool(7, ("d",))
+    pools: Mapping[str, Pool] = field(default_factory=lambda: {"a": Pool(8), "b": Pool(9)})
+    tables: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: {"x": {"y": 1}})
+
+
+def test_defaults_are_merged_into_as_well():
+    one = {"pool": {"size": 1}, "pools": {"a": {"names": ["n"]}}, "tables": {"x": {"z": 2}}}
+    two = {"pools": {"a": {"size": 2}, "c": {}}}
+
+    made = read(Deep, [(one, AT), (two, AT)], at=AT)
+
+    assert made.pool == Pool(1, ("d",))
+    assert made.pools == {"a": Pool(2, ("n",)), "b": Pool(9), "c": Pool()}
+    assert made.tables == {"x": {"y": 1, "z": 2}}
+
+
+def test_value_that_does_not_count_has_to_be_right_all_the_same():
+    with pytest.raises(AskedWrongly) as caught:
+        read(Settings, [({"name": 1}, Spot("weak", ("s",))), ({"name": "x"}, AT)], at=AT)
+
+    assert (caught.value.code, caught.value.trouble.place) == ("wrong-type", "weak [s.name]")
 
 
 def test_optional_nested_dataclass_and_whole_number_for_a_float():
