@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import inspect
 import typing
 from collections.abc import MutableMapping, Sequence
 from dataclasses import MISSING
@@ -12,6 +14,7 @@ from ..errors import AskedWrongly, BadCookbook
 from ..fleet.attribute_layer import AttributeLayer
 from ..fleet.spot import Spot
 from ..fleet.typed import Mismatch, check, read, shown
+from .place import place_in_file
 
 T = TypeVar("T")
 
@@ -57,6 +60,7 @@ def _defaults_fit(kind: type[Any], cookbook: str) -> None:
             f"the attributes {kind.__name__} of {cookbook} name a type that is not known",
             expected="types that can be imported where the class stands",
             found=str(error),
+            place=str(class_spot(kind)),
         ) from error
     for field in dataclasses.fields(kind):
         if field.default is MISSING:
@@ -69,5 +73,20 @@ def _defaults_fit(kind: type[Any], cookbook: str) -> None:
                 f"the default of {kind.__name__}.{field.name} does not fit its own type",
                 expected=error.expected,
                 found=shown(error.found),
-                place=f"{kind.__module__}, class {kind.__name__}",
+                place=str(class_spot(kind) / field.name),
             ) from None
+
+
+def class_spot(kind: type[Any]) -> Spot:
+    """Where the class stands, with the line of each of its fields."""
+    try:
+        file = inspect.getsourcefile(kind) or ""
+        source, first = inspect.getsourcelines(kind)
+        tree = ast.parse(inspect.cleandoc("\n" + "".join(source)))
+    except (OSError, TypeError, SyntaxError):
+        return Spot(f"{kind.__module__}, class {kind.__name__}")
+    lines: dict[tuple[str, ...], int] = {(): first}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            lines[(node.target.id,)] = first + node.lineno - 1
+    return Spot(place_in_file(file, first).rpartition(":")[0], (), lines)

@@ -78,6 +78,7 @@ def assemble(
         _validate(one)
         check_guards(one.resource.id, one.when, one.place, facts)
     secrets = dict(handed_out)
+    named: dict[str, str] = {}  # where each secret is used first
     blobs: dict[str, Blob] = {}
     steps = []
     ordered = arrange(added)
@@ -86,9 +87,9 @@ def assemble(
             Step(
                 id=one.resource.id,
                 kind=one.resource.kind,
-                fields=_encoded(one, secrets, blobs),
+                fields=_encoded(one, secrets, named, blobs),
                 place=one.place,
-                when=_encoded_guards(one, secrets, blobs),
+                when=_encoded_guards(one, secrets, named, blobs),
                 notify=one.notify,
                 retries=one.retries,
                 retry_wait_s=one.retry_wait_s,
@@ -130,18 +131,20 @@ def _bad_field(what: str, error: Invalid, place: str) -> BadCookbook:
 
 
 def _encoded_guards(
-    added: Added, secrets: dict[str, str], blobs: dict[str, Blob]
+    added: Added, secrets: dict[str, str], named: dict[str, str], blobs: dict[str, Blob]
 ) -> tuple[Guard, ...]:
     met: dict[str, str] = {}
     encoded = tuple(
         replace(guard, env=encode_value(guard.env, met, blobs)) if guard.env else guard
         for guard in added.when
     )
-    _meet(added, met, secrets)
+    _meet(added, met, secrets, named)
     return encoded
 
 
-def _encoded(added: Added, secrets: dict[str, str], blobs: dict[str, Blob]) -> Mapping[str, Any]:
+def _encoded(
+    added: Added, secrets: dict[str, str], named: dict[str, str], blobs: dict[str, Blob]
+) -> Mapping[str, Any]:
     met: dict[str, str] = {}
     encoded = {}
     for one in fields(added.resource):
@@ -156,19 +159,24 @@ def _encoded(added: Added, secrets: dict[str, str], blobs: dict[str, Blob]) -> M
                 found=str(error),
                 place=added.place,
             ) from error
-    _meet(added, met, secrets)
+    _meet(added, met, secrets, named)
     return encoded
 
 
-def _meet(added: Added, met: Mapping[str, str], secrets: dict[str, str]) -> None:
-    """Put the secrets of a step to those of the plan."""
+def _meet(
+    added: Added, met: Mapping[str, str], secrets: dict[str, str], named: dict[str, str]
+) -> None:
+    """Put the secrets of a step to those of the plan, and where they are used to ``named``."""
     for secret, text in met.items():
+        before = named.setdefault(secret, added.place)
         if secrets.setdefault(secret, text) != text:
             raise BadCookbook(
                 "secret-name-clash",
                 f"two different secrets are called '{secret}'",
-                expected="one text per name",
-                found=f"another one in {added.resource.id}",
+                expected=f"the same text as at {before}"
+                if before != added.place
+                else "the text that Toque has handed out under this name",
+                found=f"another one in {added.resource.id} at {added.place}",
                 place=added.place,
             )
 

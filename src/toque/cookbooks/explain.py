@@ -5,9 +5,7 @@ The same tables and the same reader as in ``attributes.resolve``; nothing runs.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import inspect
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
@@ -17,8 +15,7 @@ from ..fleet.attribute_layer import AttributeLayer
 from ..fleet.spot import Spot
 from ..fleet.typed import dataclass_in, mapping_in
 from ..node.values import Secret
-from .attributes import resolve
-from .place import place_in_file
+from .attributes import class_spot, resolve
 
 DEFAULT = "default"
 
@@ -56,7 +53,7 @@ def explain(
     """
     resolve(kind, cookbook, layers)
     named: dict[str, list[Level]] = {}
-    for key, value, spot in _leaves(kind, _defaults(kind), _class_spot(kind)):
+    for key, value, spot in _leaves(kind, _defaults(kind), class_spot(kind)):
         named.setdefault(f"{cookbook}.{key}", []).append(Level(DEFAULT, _plain(value), str(spot)))
     for layer in layers:
         table = layer.tables.get(cookbook, {})
@@ -102,21 +99,6 @@ def _defaults(kind: type[Any]) -> dict[str, Any]:
         elif field.default_factory is not MISSING:
             found[field.name] = field.default_factory()
     return found
-
-
-def _class_spot(kind: type[Any]) -> Spot:
-    """Where the class stands, with the line of each of its fields."""
-    try:
-        file = inspect.getsourcefile(kind) or ""
-        source, first = inspect.getsourcelines(kind)
-        tree = ast.parse(inspect.cleandoc("\n" + "".join(source)))
-    except (OSError, TypeError, SyntaxError):
-        return Spot(f"{kind.__module__}, class {kind.__name__}")
-    lines: dict[tuple[str, ...], int] = {(): first}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            lines[(node.target.id,)] = first + node.lineno - 1
-    return Spot(place_in_file(file, first).rpartition(":")[0], (), lines)
 
 
 def _plain(value: object) -> Any:

@@ -57,7 +57,20 @@ def load_all(path: Path) -> tuple[Cookbook, ...]:
 
 def load_paths(paths: Sequence[Path]) -> Mapping[str, Cookbook]:
     """The cookbooks of several directories, by name."""
-    return {cookbook.name: cookbook for path in paths for cookbook in load_all(path)}
+    found: dict[str, Cookbook] = {}
+    for path in paths:
+        for cookbook in load_all(path):
+            before = found.setdefault(cookbook.name, cookbook)
+            if before.root != cookbook.root:
+                raise BadCookbook(
+                    "cookbook-name-taken",
+                    f"two cookbooks are called {cookbook.name}",
+                    expected=f"only the one at {before.root}",
+                    found=f"another at {cookbook.root}",
+                    hint="give one of them another name, or take it out of [stack] cookbooks",
+                    place=cookbook.place,
+                )
+    return found
 
 
 def find(name: str, loaded: Mapping[str, Cookbook]) -> Cookbook:

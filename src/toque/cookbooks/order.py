@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 
 from ..errors import BadCookbook, nearest
 from ..node.model import Action
-from ..node.resource import Resource
 from ..node.resources.package import Package, mergeable, merged
 from .claims import check_claims
 from .recipe import Added
@@ -18,7 +17,7 @@ def arrange(added: Sequence[Added]) -> tuple[Added, ...]:
     once, again = _joined(added)
     _check_packages(once)
     check_claims(once)
-    _check_notifications(once, again)
+    _check_notifications(once, again, _notified(added))
     # Merging can make a step that is already there: the same packages, asked for in pieces.
     return tuple(_joined(_merged(once))[0])
 
@@ -49,6 +48,15 @@ def _joined(added: Sequence[Added]) -> tuple[list[Added], dict[str, str]]:
     return list(first.values()), again
 
 
+def _notified(added: Sequence[Added]) -> dict[tuple[str, Action], str]:
+    """Where each notification is asked for first; a repeated resource may bring another one."""
+    places: dict[tuple[str, Action], str] = {}
+    for one in added:
+        for action in one.notify:
+            places.setdefault((one.resource.id, action), one.place)
+    return places
+
+
 def _difference(one: Added, other: Added) -> str:
     """The names of fields that differ; a value itself is not named, it may be secret."""
     if type(one.resource) is not type(other.resource):
@@ -66,10 +74,15 @@ def _difference(one: Added, other: Added) -> str:
     return ", ".join(names)
 
 
-def _check_notifications(steps: Sequence[Added], again: dict[str, str]) -> None:
+def _check_notifications(
+    steps: Sequence[Added],
+    again: Mapping[str, str],
+    notified: Mapping[tuple[str, Action], str],
+) -> None:
     index = {one.resource.id: number for number, one in enumerate(steps)}
     for number, one in enumerate(steps):
         for action in one.notify:
+            place = notified[(one.resource.id, action)]
             target = index.get(action.target)
             if target is None:
                 raise BadCookbook(
@@ -78,9 +91,9 @@ def _check_notifications(steps: Sequence[Added], again: dict[str, str]) -> None:
                     expected=f"a later r.add of {action.target}",
                     found="no such step",
                     hint=nearest(action.target, list(index)),
-                    place=one.place,
+                    place=place,
                 )
-            _check_verb(one, steps[target].resource, action)
+            _check_verb(one, steps[target], action, place)
             if target <= number:
                 repeated = again.get(action.target, "")
                 raise BadCookbook(
@@ -90,19 +103,20 @@ def _check_notifications(steps: Sequence[Added], again: dict[str, str]) -> None:
                     found=f"added at {steps[target].place}"
                     + (f" (again at {repeated}, but the first place counts)" if repeated else ""),
                     hint="move the r.add of the notified resource below this one",
-                    place=one.place,
+                    place=place,
                 )
 
 
-def _check_verb(one: Added, target: Resource, action: Action) -> None:
-    if action.verb not in target.verbs:
+def _check_verb(one: Added, target: Added, action: Action, place: str) -> None:
+    verbs = target.resource.verbs
+    if action.verb not in verbs:
         raise BadCookbook(
             "unknown-verb",
             f"{one.resource.id} asks {action.target} to {action.verb}, which it cannot do",
-            expected=f"one of {', '.join(target.verbs)}" if target.verbs else "no notification",
-            found=action.verb,
-            hint=nearest(action.verb, target.verbs),
-            place=one.place,
+            expected=f"one of {', '.join(verbs)}" if verbs else "no notification",
+            found=f"{action.verb}, for the step at {target.place}",
+            hint=nearest(action.verb, verbs),
+            place=place,
         )
 
 

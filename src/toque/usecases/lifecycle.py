@@ -107,6 +107,7 @@ def recipes_for(project: Project, node: Node, event: str, only: Sequence[str] = 
             expected=f"one of {', '.join(project.layers)}" if project.layers else "a layer",
             found=node.layer or "none",
             hint=nearest(node.layer, project.layers),
+            place=str(project.spot / "nodes" / node.name),
         )
     names = project.layers[node.layer].cookbooks(event)
     if not names:
@@ -115,6 +116,7 @@ def recipes_for(project: Project, node: Node, event: str, only: Sequence[str] = 
             f"layer {node.layer} has no recipe for {event}",
             expected=f'{event} = ["COOKBOOK"] in [layers.{node.layer}]',
             found="no such line",
+            place=str(project.spot / "layers" / node.layer),
         )
     return Chosen([(load.find(name, loaded), event) for name in names], around, loaded)
 

@@ -51,7 +51,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from toque import Action, Command, Cookbook, Directory, File, Guard, Package, Recipe, Secret
-from toque import Service
+from toque import Service, Unit
 
 
 @dataclass(frozen=True)
