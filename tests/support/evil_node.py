@@ -191,10 +191,9 @@ def steering_everywhere():
     words = dict.fromkeys(("os", "release", "init", "init_reason", "python"), STEERING)
     say(facts(**words))
     given = json.loads(source.readline())
-    lines = (STEERING, MARKUP)
     bad = dict.fromkeys(("code", "message", "expected", "found", "hint"), STEERING)
-    bad["log"] = lines
-    spoken = dict.fromkeys(("diff", "notes", "actions"), lines)
+    bad["log"] = [STEERING, MARKUP]
+    spoken = {key: [STEERING, MARKUP] for key in ("diff", "notes", "actions")}
     one = outcome(given, "failed", trouble=bad, place=STEERING, **spoken)
     one["step"] = STEERING
     sys.stderr.write(STEERING)

@@ -61,7 +61,8 @@ class Tally:
 # --- the racer ------------------------------------------------------------------------------------
 
 LINKS = {"link": VICTIM, "to-file": f"{VICTIM}/f", "to-directory": f"{VICTIM}/d"}
-PARTNERS = (*LINKS, "hard", "directory", "file", "fifo")
+# What root can work with stands there about half of the time.
+PARTNERS = (*LINKS, "hard", "fifo", *["directory", "file"] * 2)
 
 
 class Racer:
@@ -79,6 +80,8 @@ class Racer:
         os.setresuid(RACER, RACER, RACER)
         os.umask(0)
         while True:
+            if self.chance.random() < 0.2:  # at times it lets root get further
+                time.sleep(0.004)
             if self.spot.movable:
                 other = self.partner("link")
                 for _ in range(80):  # even: the directory is itself while it is played in
@@ -157,7 +160,7 @@ def prepare() -> None:
         Path(path).write_text(json.dumps({"commit": CANARY}) + "\n")
         os.chmod(path, 0o600)
     for name in ("passwd", "group"):
-        line = f"{NAME}:x:{RACER}:" + ("" if name == "group" else f"{RACER}::/nonexistent:/bin/sh")
+        line = f"{NAME}:x:{RACER}:" + ("" if name == "group" else f"{RACER}::{CORNER}/x:/bin/sh")
         Path(f"/srv/{name}").write_text(Path(f"/etc/{name}").read_text() + line + "\n")
         os.chmod(f"/srv/{name}", 0o644)
         mount("--bind", f"/srv/{name}", f"/etc/{name}")
@@ -214,7 +217,8 @@ def main(kind: str, seconds: float) -> None:
     tally = Tally()
     try:
         until = time.monotonic() + seconds
-        while time.monotonic() < until and not tally.wins:
+        # A busy machine may need longer to have root through even once.
+        while not tally.wins and time.monotonic() < until + (0 if tally.ends["changed"] else 30):
             for end, said in case.turn():
                 tally.attempts += 1
                 tally.ends[end] += 1

@@ -24,12 +24,16 @@ from toque.node.model import Facts, Plan, Step
 from toque.node.resource import Resource
 from toque.node.resources import TYPES
 from toque.node.resources import current as current_module
+from toque.node.resources.block import Block
 from toque.node.resources.checkout import Checkout
 from toque.node.resources.current import Current
 from toque.node.resources.directory import Directory
 from toque.node.resources.file import File
+from toque.node.resources.line import Line
 from toque.node.resources.link import Link
 from toque.node.resources.releases import Releases
+from toque.node.resources.tree import Tree
+from toque.node.resources.user import User
 from toque.node.resources.venv import MARKER, Venv
 from toque.node.system import RealSystem, Result
 from toque.node.wire import encode_value, outcome_json
@@ -44,16 +48,23 @@ Answers = dict[str, bytes]
 ELSEWHERE = {
     "command": "writes its mark below /var/lib/toque only, which is root's",
     "group": "groupadd, groupmod and groupdel write /etc",
+    "hostname": "writes /etc, which is root's",
+    "http_check": "asks a server and writes nothing",
     "instance": "writes nothing; its socket is looked at, and spoken to as any visitor may",
+    "locale": "writes /etc and /var/lib/locales, which are root's",
+    "log": "says something and writes nothing",
+    "mount": "writes /etc/fstab, and mounts where only root can swap what is there",
     "package": "apt-get and dpkg write what packages bring",
+    "port_check": "asks a server and writes nothing",
     "postgres_database": "the database server writes",
     "postgres_role": "the database server writes",
     "retired": "stops units and writes nothing",
     "service": "starts and enables units below /etc/systemd, which is root's",
+    "swap_file": "refuses a directory in which anybody but root can swap names",
     "sysctl": "writes /etc/sysctl.d and /proc/sys, which are root's",
     "timer": "writes /etc/systemd/system only, which is root's",
+    "timezone": "writes /etc, which is root's",
     "unit": "writes /etc/systemd/system only, which is root's",
-    "user": "useradd makes a home in a directory of root's and never works in one that is there",
 }
 
 
@@ -143,6 +154,53 @@ def link() -> Case:
     return Case(
         [Spot(HERE, ["l"], movable=True)],
         [Link(f"{HERE}/l", "here"), Link(f"{HERE}/l", "there"), Link(f"{HERE}/l", absent=True)],
+    )
+
+
+def foreign(*resources: Resource) -> Case:
+    """Lines of ours in a file of the racer's."""
+
+    def clear() -> None:
+        with suppress(StepFailed):
+            paths.write(f"{HERE}/f", b"theirs\n", owner=NAME, group=NAME)
+
+    return Case([Spot(HERE, ["f", ".toque-unchecked-f"], movable=True)], resources, clear)
+
+
+def line() -> Case:
+    at = f"{HERE}/f"
+    return foreign(
+        Line(at, "ours", check=("true",)),
+        Line(at, "more", after="ours"),
+        Line(at, "ours", absent=True),
+    )
+
+
+def block() -> Case:
+    at = f"{HERE}/f"
+    return foreign(Block(at, "ours", "a\nb\n"), Block(at, "ours", absent=True))
+
+
+def tree() -> Case:
+    ours = {"a": "1\n", "d/b": "2\n", "d/e/c": "3\n"}
+    return Case(
+        [Spot(HERE, ["t", "t/d", "t/a", "t/d/e", "t/d/b", "t/z"], movable=True)],
+        [
+            Tree(f"{HERE}/t", ours, purge=True),
+            Tree(f"{HERE}/t", ours, owner=NAME, group=NAME, mode=0o666, directory_mode=0o777),
+            Tree(f"{HERE}/t", {"a": "0\n"}, purge=True),
+        ],
+    )
+
+
+def user() -> Case:
+    """The keys of a user are written in a home that is that user's."""
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO7KvIuMXqjXFWBSDTYdFTmiMlxmMpl8Y5Zcb2Vrg6Cg"
+    made(HERE, owner=NAME)
+    return Case(
+        [Spot(HERE, [".ssh", ".ssh/authorized_keys"])],
+        [User(NAME, authorized_keys=(f"{key} one",)), User(NAME, authorized_keys=(f"{key} two",))],
+        clear=lambda: gone(f"{HERE}/.ssh"),
     )
 
 
@@ -279,12 +337,16 @@ def naive() -> Case:
 
 
 CASES: dict[str, Callable[[], Case]] = {
+    "block": block,
     "checkout": checkout,
     "current": current,
     "directory": directory,
     "file": file,
+    "line": line,
     "link": link,
     "releases": releases,
+    "tree": tree,
+    "user": user,
     "venv": venv,
 }
 TWINS: dict[str, Callable[[], Case]] = {"naive": naive}

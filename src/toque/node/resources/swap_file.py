@@ -112,7 +112,8 @@ class SwapFile(Resource):
         self._start(system, self.path)
 
     def _write(self, system: System, staged: str) -> None:
-        system.write(staged, b"", mode=0o600)
+        # dd and mkswap go by the name, so nobody else may swap it: with a check that is refused.
+        system.write(staged, b"", mode=0o600, check=("test", "-f", "{}"))
         argv = ["dd", "if=/dev/zero", f"of={staged}", "bs=1M", f"count={self.size_mib}"]
         argv += ["conv=notrunc,fsync", "oflag=nofollow", "status=none"]
         system.run(argv, timeout_s=60 + self.size_mib / MIB_S)

@@ -1,12 +1,15 @@
+import os
+
 import pytest
 
 from init_fakes import converge
 from toque.node.errors import StepFailed
 from toque.node.fstab import FSTAB, SWAPS
 from toque.node.memory import MemorySystem
+from toque.node.model import Facts
 from toque.node.resource import Invalid
 from toque.node.resources.swap_file import MIB, SwapFile
-from toque.node.system import Result
+from toque.node.system import RealSystem, Result
 
 PATH = "/swapfile"
 LINE = b"/swapfile none swap sw 0 0\n"
@@ -24,6 +27,7 @@ class Kernel:
             df=lambda argv, stdin, user: Result(argv, 0, said),
             dd=self.dd,
             mkswap=self.mkswap,
+            test=lambda argv, stdin, user: Result(argv, 0),
             swapon=self.swap,
             swapoff=self.swap,
         )
@@ -178,3 +182,17 @@ def test_a_directory_in_its_place_is_left_alone():
 def test_what_is_no_swap_file_is_refused_before_it_travels(path, size):
     with pytest.raises(Invalid):
         SwapFile(path, size).validate()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another owner needs root")
+def test_directory_in_which_others_can_swap_names_is_refused(tmp_path):
+    """dd and mkswap would follow what stands there by then."""
+    (tmp_path / "app").mkdir()
+    os.chown(tmp_path / "app", 4242, 4242)
+    system = RealSystem(Facts())
+
+    with pytest.raises(StepFailed) as failed:
+        SwapFile(f"{tmp_path}/app/swap", size_mib=1)._write(system, f"{tmp_path}/app/swap")
+
+    assert failed.value.code == "unsafe-path"
+    assert os.listdir(tmp_path / "app") == []
