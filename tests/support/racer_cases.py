@@ -32,6 +32,7 @@ from toque.node.resources.file import File
 from toque.node.resources.line import Line
 from toque.node.resources.link import Link
 from toque.node.resources.releases import Releases
+from toque.node.resources.ssh_known_host import SshKnownHost
 from toque.node.resources.tree import Tree
 from toque.node.resources.user import User
 from toque.node.resources.venv import MARKER, Venv
@@ -42,24 +43,32 @@ HERE = f"{CORNER}/x"
 COMMIT = "c" * 40
 ID = "0123456789ab-0123ab"
 OLD = "ba9876543210-ba3210"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO7KvIuMXqjXFWBSDTYdFTmiMlxmMpl8Y5Zcb2Vrg6Cg"
 Answers = dict[str, bytes]
 
 # Why a type is not raced: it has no path, or only such as none but root can swap any part of.
 ELSEWHERE = {
+    "apt_pin": "writes /etc/apt only, which is root's",
+    "apt_repository": "writes /etc/apt only, which is root's",
+    "cron": "writes /etc/cron.d only, which is root's",
     "command": "writes its mark below /var/lib/toque only, which is root's",
     "group": "groupadd, groupmod and groupdel write /etc",
     "hostname": "writes /etc, which is root's",
     "http_check": "asks a server and writes nothing",
     "instance": "writes nothing; its socket is looked at, and spoken to as any visitor may",
+    "limits": "writes /etc/security only, which is root's",
     "locale": "writes /etc and /var/lib/locales, which are root's",
     "log": "says something and writes nothing",
     "mount": "writes /etc/fstab, and mounts where only root can swap what is there",
     "package": "apt-get and dpkg write what packages bring",
     "port_check": "asks a server and writes nothing",
     "postgres_database": "the database server writes",
+    "postgres_extension": "the database server writes",
+    "postgres_grant": "the database server writes",
     "postgres_role": "the database server writes",
     "retired": "stops units and writes nothing",
     "service": "starts and enables units below /etc/systemd, which is root's",
+    "sudoers": "writes /etc/sudoers.d only, which is root's",
     "swap_file": "refuses a directory in which anybody but root can swap names",
     "sysctl": "writes /etc/sysctl.d and /proc/sys, which are root's",
     "timer": "writes /etc/systemd/system only, which is root's",
@@ -193,13 +202,25 @@ def tree() -> Case:
     )
 
 
+def ssh_known_host() -> Case:
+    """Host keys that a user pins stand in a home that is that user's."""
+    made(HERE, owner=NAME)
+    return Case(
+        [Spot(HERE, [".ssh", ".ssh/known_hosts"])],
+        [
+            SshKnownHost("one.example.org", KEY, user=NAME),
+            SshKnownHost("one.example.org", user=NAME, absent=True),
+        ],
+        clear=lambda: gone(f"{HERE}/.ssh"),
+    )
+
+
 def user() -> Case:
     """The keys of a user are written in a home that is that user's."""
-    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO7KvIuMXqjXFWBSDTYdFTmiMlxmMpl8Y5Zcb2Vrg6Cg"
     made(HERE, owner=NAME)
     return Case(
         [Spot(HERE, [".ssh", ".ssh/authorized_keys"])],
-        [User(NAME, authorized_keys=(f"{key} one",)), User(NAME, authorized_keys=(f"{key} two",))],
+        [User(NAME, authorized_keys=(f"{KEY} one",)), User(NAME, authorized_keys=(f"{KEY} two",))],
         clear=lambda: gone(f"{HERE}/.ssh"),
     )
 
@@ -345,6 +366,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "line": line,
     "link": link,
     "releases": releases,
+    "ssh_known_host": ssh_known_host,
     "tree": tree,
     "user": user,
     "venv": venv,
