@@ -188,7 +188,11 @@ def _pictured(top: Path) -> Iterator[tuple[str, tuple[Any, ...]]]:
     ],
 )
 def test_run_that_was_disturbed_anywhere_ends_like_one_that_was_not(
-    how: str, fault: int, every: int, tmp_path: Path
+    how: str,
+    fault: int,
+    every: int,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     (tmp_path / "state").mkdir()
     top = tmp_path / "top"  # one path, since it is in what the plan writes
@@ -213,5 +217,5 @@ def test_run_that_was_disturbed_anywhere_ends_like_one_that_was_not(
         assert DiskJournal(str(tmp_path / "state")).owed() == ()
         assert number < 2000, "the walk never gets through"
 
-    print(f"\n{how}: {points} points, {points} ended as without it")
+    record_property("figure", f"{points} points, {points} ended as without it")
     assert points > 50

@@ -7,6 +7,7 @@ drive a terminal.
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
 import pytest
@@ -16,7 +17,7 @@ from toque.cli import trouble
 from toque.cli.show import Shown
 from toque.errors import ToqueError
 from toque.node.model import Action, Facts, Outcome, Plan, Report, Status, Step
-from toque.node.wire import digest, facts_json, outcome_json, report_json
+from toque.node.wire import digest, outcome_json, report_json
 from toque.usecases import converge as carry
 from toque.usecases.converge import Parcel
 
@@ -32,7 +33,7 @@ FAILED = Outcome(
     notes=("a note",),
     trouble={"code": "disk-full", "message": "no room", "found": "full", "log": ["one", "two"]},
 )
-FACTS = {"type": "facts", "facts": facts_json(Facts("web1", "debian", addresses=("10.0.0.1",)))}
+FACTS = {"type": "facts", "facts": asdict(Facts("web1", "debian", addresses=("10.0.0.1",)))}
 STEERING = "\x1b[2J\x1b]52;c;aGk=\x07\x9b31m\rover\b\u202egnp.exe\u2066\nerror [forged]"
 ODD: tuple[object, ...] = (
     None, True, -1, 0, 5, 1.5, 10**30, -(10**30), 1e308, "", "x", "x" * 100_000, STEERING,
