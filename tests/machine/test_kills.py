@@ -7,6 +7,7 @@ The seed of the random points is printed; TOQUE_KILL_SEED repeats a run.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -14,15 +15,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from machine_site import environ_in, kitchen_in, require, toque, until
+from toque import bootstrap
+from toque.errors import ToqueError
 from toque.kitchen import api
 from toque.kitchen.api import Kitchen
+from toque.usecases import setup as usecase
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -99,6 +104,10 @@ class Target:
         """Undo, and want another content of each file: every round owes a restart."""
         self.sh(UNDO)
         self.round += 1
+        self.write()
+
+    def write(self) -> None:
+        """The cookbook of this round."""
         (self.directory / "book/killed/__init__.py").write_text(COOKBOOK.format(round=self.round))
 
     def sh(self, script: str) -> str:
@@ -237,6 +246,40 @@ def test_walk_on_the_node_killed_at_six_points(target: Target) -> None:
         until(target.free, 60)
         assert target.right()
     print(f"seed {SEED}: walk killed 6 times ({broken} in the walk), all right afterwards")
+
+
+def test_walk_killed_at_every_boundary_of_its_steps(
+    target: Target,
+    record_property: Callable[[str, object], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where one step has ended and the next begun, for each of them; packages stay this time."""
+    monkeypatch.setenv("TOQUE_KITCHEN_DIR", target.environ["TOQUE_KITCHEN_DIR"])
+    steps, boundary = 1000, 0
+    while boundary < steps:
+        target.round += 1
+        target.write()
+        target.sh("rm -rf /etc/killed/a1 /etc/killed/c2; userdel -r killed 2>/dev/null")
+        begun = 0
+
+        def watch(event: Mapping[str, Any], at: int = boundary) -> None:
+            nonlocal begun, steps
+            if event["type"] == "start":
+                steps = event["steps"]
+            if event["type"] == "step":
+                begun += 1
+                if begun == at + 1:
+                    target.sh("pkill -KILL -f 'python3 -I -S -X utf8'")
+
+        found = bootstrap.open_project(target.directory)
+        place = bootstrap.connect(found.node("web1"), found.directory)
+        with contextlib.suppress(ToqueError):
+            usecase.setup(bootstrap.open_site(found), place, watch=watch)
+        assert begun > boundary
+        assert target.right()
+        boundary += 1
+    assert boundary > 15
+    record_property("figure", f"walk killed at {boundary} boundaries, all right afterwards")
 
 
 def test_power_cut_at_five_points(target: Target) -> None:
