@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .node.nft import FirewallRule
     from .node.resources.apt_pin import AptPin
     from .node.resources.apt_repository import AptRepository
+    from .node.resources.archive import Archive
     from .node.resources.block import Block
     from .node.resources.certificate import Certificate
     from .node.resources.checkout import Checkout
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .node.resources.cron import Cron
     from .node.resources.current import Current
     from .node.resources.directory import Directory
+    from .node.resources.download import Download
     from .node.resources.file import File
     from .node.resources.firewall import Firewall
     from .node.resources.git import Git
@@ -60,6 +62,7 @@ _HOME = {
     "Action": "node.model",
     "AptPin": "node.resources.apt_pin",
     "AptRepository": "node.resources.apt_repository",
+    "Archive": "node.resources.archive",
     "Block": "node.resources.block",
     "Certificate": "node.resources.certificate",
     "Checkout": "node.resources.checkout",
@@ -68,6 +71,7 @@ _HOME = {
     "Cron": "node.resources.cron",
     "Current": "node.resources.current",
     "Directory": "node.resources.directory",
+    "Download": "node.resources.download",
     "Facts": "node.model",
     "File": "node.resources.file",
     "Firewall": "node.resources.firewall",
@@ -111,6 +115,7 @@ __all__ = [
     "Action",
     "AptPin",
     "AptRepository",
+    "Archive",
     "Block",
     "Certificate",
     "Checkout",
@@ -119,6 +124,7 @@ __all__ = [
     "Cron",
     "Current",
     "Directory",
+    "Download",
     "Facts",
     "File",
     "Firewall",

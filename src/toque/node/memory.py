@@ -4,13 +4,17 @@ Files, directories and links behave; programs are functions you pass in.
 """
 
 import hashlib
-from dataclasses import dataclass
+import io
+from dataclasses import dataclass, field
 from typing import (
     TYPE_CHECKING,
     Any,
+    BinaryIO,
     Callable,
     Dict,
     FrozenSet,
+    Iterable,
+    Iterator,
     List,
     Mapping,
     Optional,
@@ -22,11 +26,12 @@ from typing import (
 from .caller import Caller
 from .errors import NotReady, StepFailed
 from .model import Facts
-from .paths import Stat
+from .paths import Data, Stat
 from .system import Result, command_failed
 
 if TYPE_CHECKING:
     from .probe import Answer, Question
+    from .unpack import Member
 
 T = TypeVar("T")
 MOST_LINKS = 40  # as the kernel: path_resolution(7)
@@ -44,6 +49,7 @@ class Entry:
     owner: str = "root"
     group: str = "root"
     mode: int = 0o644
+    changed: int = field(default=0, compare=False)  # counts, where a machine has the time
 
 
 class MemorySystem:
@@ -71,6 +77,7 @@ class MemorySystem:
         self.answering = True  # the caller, when a new connection is tried
         self.clock = 0.0
         self.locks: Dict[str, str] = {}  # who holds the lock on a path
+        self._changes = 0
         self._notes: List[str] = []
         self._seen: Dict[str, Any] = {}
         for path, data in (files or {}).items():
@@ -118,7 +125,9 @@ class MemorySystem:
         if entry is None:
             return None
         size = len(entry.target.encode() if entry.kind == "link" else entry.data)
-        return Stat(entry.kind, entry.owner, entry.group, entry.mode, size, entry.target)
+        return Stat(
+            entry.kind, entry.owner, entry.group, entry.mode, size, entry.target, entry.changed
+        )
 
     def read(self, path: str) -> bytes:
         entry = self.tree.get(self._real(path))
@@ -127,6 +136,13 @@ class MemorySystem:
         if entry.kind != "file":
             raise _wrong_kind(f"{path} is not a file", entry)
         return entry.data
+
+    def opened(self, path: str, *, ours: bool = False) -> BinaryIO:
+        data = self.read(path)
+        entry = self.tree[self._real(path)]
+        if ours and (entry.owner != "root" or entry.mode & 0o022):
+            raise StepFailed("unsafe-path", f"{path} can be changed by others while it is read")
+        return io.BytesIO(data)
 
     def names(self, path: str) -> List[str]:
         try:
@@ -143,7 +159,7 @@ class MemorySystem:
     def write(
         self,
         path: str,
-        data: bytes,
+        data: Data,
         *,
         owner: str = "root",
         group: str = "root",
@@ -153,7 +169,8 @@ class MemorySystem:
     ) -> None:
         path = self._parent_checked(path, "write")
         staged = f"{path.rpartition('/')[0]}/.toque-{0:016}-{path.rpartition('/')[2]}"
-        self.tree[staged] = Entry("file", data, owner=owner, group=group, mode=mode)
+        whole = data if isinstance(data, bytes) else b"".join(data)
+        self.tree[staged] = Entry("file", whole, "", owner, group, mode, self._tick())
         try:
             if check:
                 result = self.run([staged if a == "{}" else a for a in check], check=False)
@@ -175,22 +192,24 @@ class MemorySystem:
         path = self._parent_checked(path, "make")
         if path in self.tree:
             raise _wrong_kind(f"cannot make {path}: File exists", self.tree[path])
-        self.tree[path] = Entry("directory", owner=owner, group=group, mode=mode)
+        self.tree[path] = Entry("directory", b"", "", owner, group, mode, self._tick())
 
     def chown(self, path: str, owner: Optional[str], group: Optional[str]) -> None:
         entry = self._own(path, "change the owner of")
+        entry.changed = self._tick()
         entry.owner = owner if owner is not None else entry.owner
         entry.group = group if group is not None else entry.group
         if entry.kind == "file":
             entry.mode &= 0o1777  # the kernel clears set-id bits: chown(2)
 
     def chmod(self, path: str, mode: int) -> None:
-        self._own(path, "change the mode of").mode = mode
+        entry = self._own(path, "change the mode of")
+        entry.mode, entry.changed = mode, self._tick()
 
     def link(self, path: str, target: str) -> None:
         path = self._parent_checked(path, "link")
         self._not_a_directory(path, "link")
-        self.tree[path] = Entry("link", target=target, mode=0o777)
+        self.tree[path] = Entry("link", b"", target, "root", "root", 0o777, self._tick())
 
     def rename(self, old: str, new: str) -> None:
         goal = self._parent_checked(new, f"rename {old} to")
@@ -198,6 +217,32 @@ class MemorySystem:
         if source not in self.tree:
             raise NotReady("file-missing", f"cannot rename {old} to {new}: it is not there")
         self._replace(source, goal, f"rename {old} to")
+
+    def exchange(self, one: str, other: str) -> None:
+        for path in (one, other):
+            if self.stat(path) is None:
+                raise NotReady("file-missing", f"cannot exchange {path}: it is not there")
+        aside = f"{self._real(one)}.exchanged"
+        self.rename(one, aside)
+        self.rename(other, one)
+        self.rename(aside, other)
+
+    def fill(self, path: str, members: "Iterable[Member]", *, owner: str, group: str) -> None:
+        if self.names(path):
+            raise StepFailed("unsafe-path", f"{path} is not empty, or others can enter it")
+        for member in members:
+            at = f"{self._real(path)}/{member.name}"
+            mode = 0o755 if member.kind == "directory" or member.executable else 0o644
+            data = b"".join(member.data)
+            self.tree[at] = Entry(
+                member.kind, data, member.target, owner, group, mode, self._tick()
+            )
+
+    def fetch(self, url: str, *, timeout_s: float) -> Iterator[bytes]:
+        answer = self.answers.get(url)
+        if answer is None or answer.status != 200:
+            raise StepFailed("download-failed", f"{url} could not be downloaded")
+        yield answer.body
 
     def remove(self, path: str) -> None:
         try:
@@ -262,6 +307,11 @@ class MemorySystem:
 
     def now(self) -> float:
         return EPOCH + self.clock
+
+    def _tick(self) -> int:
+        """The next moment, for what is changed now."""
+        self._changes += 1
+        return self._changes
 
     def _real(self, path: str, *, whole: bool = False) -> str:
         """``path`` with links in its parents followed, with ``whole`` also itself, as the kernel

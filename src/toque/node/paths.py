@@ -7,8 +7,8 @@ import contextlib
 import errno
 import os
 import stat as modes
-from dataclasses import dataclass
-from typing import Callable, Iterator, List, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import BinaryIO, Callable, Iterable, Iterator, List, Optional, Tuple, Union
 
 from . import owners
 from .errors import StepFailed
@@ -19,6 +19,9 @@ CLOSED = os.O_NOFOLLOW | os.O_CLOEXEC
 # skip a leading dot), with the real name behind it for checks that look at the extension.
 STAGED = ".toque-"
 TOKEN = 16  # hex digits
+EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), since Linux 3.15 and glibc 2.28
+
+Data = Union[bytes, Iterable[bytes]]
 
 KINDS = {modes.S_IFREG: "file", modes.S_IFDIR: "directory", modes.S_IFLNK: "link"}
 
@@ -28,7 +31,8 @@ class Stat:
     """What is at a path.  ``kind`` is file, directory, link or other.
 
     ``owner`` and ``group`` are names, or the number as text when there is no name; ``mode`` is
-    permission bits only; ``target`` is a link's text.
+    permission bits only; ``target`` is a link's text; ``changed_ns`` is when its content, owner
+    or mode were last changed, by the kernel's record (``st_ctime_ns``), which nobody can set.
     """
 
     kind: str
@@ -37,6 +41,7 @@ class Stat:
     mode: int
     size: int
     target: str = ""
+    changed_ns: int = field(default=0, compare=False)
 
 
 def stat(path: str) -> Optional[Stat]:
@@ -73,19 +78,8 @@ def read(path: str) -> bytes:
 
 def read_in(place: Place, path: str) -> bytes:
     """The bytes of a regular file in an open directory; ``path`` is for messages."""
+    fd, status = _regular(place, path)
     try:
-        # O_NONBLOCK: a FIFO planted here must not hang the run.
-        fd = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | CLOSED, dir_fd=place.fd)
-    except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.ENXIO):
-            raise
-        raise _wrong_kind(path, "a file") from error
-    try:
-        status = os.fstat(fd)
-        if not modes.S_ISREG(status.st_mode):
-            raise _wrong_kind(path, "a file")
-        if status.st_nlink > 1 and not place.trusted:
-            raise _planted(path, status)  # what is read here may be shown, or copied beside it
         parts: List[bytes] = []
         # Size 0 also means /proc, where whatever the first read leaves behind is lost (proc(5)).
         first = status.st_size + 1 if status.st_size else 1 << 16
@@ -121,6 +115,43 @@ def lock_holder(path: str) -> str:
         return f"process {answer[4]}"
 
 
+def opened(path: str, *, ours: bool = False) -> BinaryIO:
+    """A regular file, open for reading.  Raises ``FileNotFoundError``.
+
+    With ``ours`` it has to be one that nobody but root can change while it is read.
+    """
+    with parent(path) as place:
+        fd, status = _regular(place, path)
+    if ours and (status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022):
+        os.close(fd)
+        raise StepFailed(
+            "unsafe-path",
+            f"{path} can be changed by others while it is read",
+            expected="a file of root that nobody else can write",
+            hint=f"see: ls -l {path}",
+        )
+    return os.fdopen(fd, "rb")
+
+
+def _regular(place: Place, path: str) -> Tuple[int, os.stat_result]:
+    """A descriptor of a regular file and what fstat(2) says; ``path`` is for messages."""
+    try:
+        # O_NONBLOCK: a FIFO planted here must not hang the run.
+        fd = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | CLOSED, dir_fd=place.fd)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):
+            raise
+        raise _wrong_kind(path, "a file") from error
+    status = os.fstat(fd)
+    if not modes.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise _wrong_kind(path, "a file")
+    if status.st_nlink > 1 and not place.trusted:
+        os.close(fd)
+        raise _planted(path, status)  # what is read here may be shown, or copied beside it
+    return fd, status
+
+
 def names(path: str) -> List[str]:
     """Sorted names in a directory; empty when there is none."""
     try:
@@ -138,14 +169,14 @@ def names(path: str) -> List[str]:
 
 def write(
     path: str,
-    data: bytes,
+    data: Data,
     *,
     owner: str = "root",
     group: str = "root",
     mode: int = 0o644,
     accept: Optional[Callable[[str], None]] = None,
 ) -> None:
-    """Put ``data`` at ``path`` at once or not at all.
+    """Put ``data`` (bytes, or parts of them as they come) at ``path`` at once or not at all.
 
     ``accept`` gets the path of the staged copy and raises to refuse it.  When this returns, the
     new text survives a power cut; when it raises, the old text is there and nothing else is.
@@ -224,6 +255,28 @@ def link(path: str, target: str) -> None:
             os.symlink(target, staged, dir_fd=place.fd)
             os.rename(staged, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
         sync(place.fd)
+
+
+def exchange(one: str, other: str) -> None:
+    """Swap two directories or files at once: at no moment is one of the paths without anything.
+
+    Where a file system cannot (NFS), the first is for a moment not there.
+    """
+    import ctypes  # only who swaps pays for it
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    with explained(other, f"exchange {one} with"), parent(one) as a, parent(other) as b:
+        names = os.fsencode(a.name), os.fsencode(b.name)
+        if libc.renameat2(a.fd, names[0], b.fd, names[1], EXCHANGE) != 0:
+            number = ctypes.get_errno()
+            if number not in (errno.EINVAL, errno.ENOSYS):
+                raise OSError(number, os.strerror(number))
+            aside = STAGED + os.urandom(TOKEN // 2).hex()
+            os.rename(b.name, aside, src_dir_fd=b.fd, dst_dir_fd=b.fd)
+            os.rename(a.name, b.name, src_dir_fd=a.fd, dst_dir_fd=b.fd)
+            os.rename(aside, a.name, src_dir_fd=b.fd, dst_dir_fd=a.fd)
+        sync(b.fd)
+        sync(a.fd)
 
 
 def rename(old: str, new: str) -> None:
@@ -331,13 +384,14 @@ def _own(path: str) -> Iterator[int]:
             os.close(fd)
 
 
-def _fill(fd: int, staged: str, data: bytes, ids: Tuple[int, int], mode: int) -> None:
+def _fill(fd: int, staged: str, data: Data, ids: Tuple[int, int], mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSED
     with os.fdopen(os.open(staged, flags, 0o600, dir_fd=fd), "wb") as file:
         os.fchown(file.fileno(), *ids)
         if not mode & 0o077:
             os.fchmod(file.fileno(), mode)
-        file.write(data)
+        for part in (data,) if isinstance(data, bytes) else data:
+            file.write(part)
         file.flush()
         os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
@@ -379,6 +433,7 @@ def stat_of(status: os.stat_result, target: str, names: owners.Names) -> Stat:
         mode=modes.S_IMODE(status.st_mode),
         size=status.st_size,
         target=target,
+        changed_ns=status.st_ctime_ns,
     )
 
 

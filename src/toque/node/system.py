@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import (
     TYPE_CHECKING,
     Any,
+    BinaryIO,
     Callable,
     Dict,
     FrozenSet,
+    Iterable,
+    Iterator,
     List,
     Mapping,
     Optional,
@@ -30,10 +33,11 @@ from .caller import Caller
 from .errors import NotReady, StepFailed
 from .look import Look
 from .model import Facts
-from .paths import Stat
+from .paths import Data, Stat
 
 if TYPE_CHECKING:
     from .probe import Answer, Question  # an HTTP client, which few runs need
+    from .unpack import Member
 
 T = TypeVar("T")
 
@@ -96,6 +100,13 @@ class System(Protocol):
         """The bytes of a regular file.  Raises ``FileNotFoundError``."""
         ...
 
+    def opened(self, path: str, *, ours: bool = False) -> BinaryIO:
+        """A regular file to read in parts, whatever its size.  Raises ``FileNotFoundError``.
+
+        With ``ours``, ``StepFailed("unsafe-path")`` when others can change it meanwhile.
+        """
+        ...
+
     def names(self, path: str) -> List[str]:
         """Sorted names in a directory; empty when there is none."""
         ...
@@ -103,7 +114,7 @@ class System(Protocol):
     def write(
         self,
         path: str,
-        data: bytes,
+        data: Data,
         *,
         owner: str = "root",
         group: str = "root",
@@ -113,6 +124,7 @@ class System(Protocol):
     ) -> None:
         """Replace a file atomically and durably; it is born with its final owner and mode.
 
+        ``data`` is bytes, or parts of them as they come: what raises there replaces nothing.
         ``check`` is an argument list in which ``{}`` stands for the staged copy; when it fails
         nothing is replaced and ``StepFailed("check-failed")`` is raised.  With ``user`` the work
         is done as that user, as it has to be inside that user's own tree.
@@ -137,6 +149,18 @@ class System(Protocol):
         ...
 
     def rename(self, old: str, new: str) -> None: ...
+
+    def exchange(self, one: str, other: str) -> None:
+        """Swap two files or directories at once."""
+        ...
+
+    def fill(self, path: str, members: "Iterable[Member]", *, owner: str, group: str) -> None:
+        """Make what comes out of an archive in an empty directory that only root can enter."""
+        ...
+
+    def fetch(self, url: str, *, timeout_s: float) -> Iterator[bytes]:
+        """What is at an http or https address, in parts.  Raises ``StepFailed``."""
+        ...
 
     def remove(self, path: str) -> None:
         """Remove a file, link or empty directory; nothing happens when it is not there."""
@@ -311,13 +335,16 @@ class RealSystem:
     def read(self, path: str) -> bytes:
         return self._look.read(path)
 
+    def opened(self, path: str, *, ours: bool = False) -> BinaryIO:
+        return paths.opened(path, ours=ours)
+
     def names(self, path: str) -> List[str]:
         return paths.names(path)
 
     def write(
         self,
         path: str,
-        data: bytes,
+        data: Data,
         *,
         owner: str = "root",
         group: str = "root",
@@ -363,6 +390,23 @@ class RealSystem:
     def rename(self, old: str, new: str) -> None:
         self._look.forget()
         paths.rename(old, new)
+
+    def exchange(self, one: str, other: str) -> None:
+        self._look.forget()
+        paths.exchange(one, other)
+
+    def fill(self, path: str, members: "Iterable[Member]", *, owner: str, group: str) -> None:
+        from .unpack.fill import fill  # only an archive pays for it
+
+        self._look.forget()
+        self._pausing()
+        fill(path, members, owner=owner, group=group)
+
+    def fetch(self, url: str, *, timeout_s: float) -> Iterator[bytes]:
+        from .fetch import fetch  # only a download pays for it
+
+        self._pausing()
+        return fetch(url, timeout_s=timeout_s)
 
     def remove(self, path: str) -> None:
         self._look.forget()

@@ -14,6 +14,7 @@ from ..node.errors import NotReady
 from ..node.journal import MemoryJournal
 from ..node.memory import MemorySystem, Program
 from ..node.model import Facts
+from ..node.paths import Data
 from ..node.probe import Answer
 from ..node.resources.command import Command
 from ..node.system import Result
@@ -135,7 +136,7 @@ class Machine(MemorySystem):
     def write(
         self,
         path: str,
-        data: bytes,
+        data: Data,
         *,
         owner: str = "root",
         group: str = "root",

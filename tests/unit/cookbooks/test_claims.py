@@ -6,7 +6,7 @@ from toque.errors import BadCookbook
 from toque.node.claim import Claim
 from toque.testing import compile_recipe
 
-IMPORTS = "from toque import Block, Directory, File, Guard, Line, Link, Tree, Unit\n"
+IMPORTS = "from toque import Archive, Block, Directory, File, Guard, Line, Link, Tree, Unit\n"
 
 
 def at(number: int) -> str:
@@ -28,6 +28,8 @@ def refused(book, body):
         ('File("/x", "1")', 'Directory("/x")'),
         ('File("/x", absent=True)', 'Directory("/x")'),
         ('Link("/x", absent=True)', 'File("/x", "1")'),
+        ('Archive("/x", absent=True)', 'File("/x/a/b", "1")'),
+        ('Archive("/x", absent=True)', 'Directory("/x")'),
         ('Tree("/x", {"a/b": "1"})', 'File("/x/a/b", "1")'),
         ('Tree("/x", {"a/b": "1"})', 'Directory("/x/a")'),
         ('Tree("/x", {"a/b": "1"}, purge=True)', 'Line("/x/c/d", "1")'),

@@ -9,6 +9,7 @@ from ..resource import Resource
 CLASSES: Dict[str, str] = {
     "apt_pin": "AptPin",
     "apt_repository": "AptRepository",
+    "archive": "Archive",
     "block": "Block",
     "certificate": "Certificate",
     "checkout": "Checkout",
@@ -16,6 +17,7 @@ CLASSES: Dict[str, str] = {
     "cron": "Cron",
     "current": "Current",
     "directory": "Directory",
+    "download": "Download",
     "file": "File",
     "firewall": "Firewall",
     "git": "Git",
