@@ -6,8 +6,12 @@ that does not says so in ``ELSEWHERE``.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
+import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -24,10 +28,12 @@ from toque.node.model import Facts, Plan, Step
 from toque.node.resource import Resource
 from toque.node.resources import TYPES
 from toque.node.resources import current as current_module
+from toque.node.resources.archive import Archive
 from toque.node.resources.block import Block
 from toque.node.resources.checkout import Checkout
 from toque.node.resources.current import Current
 from toque.node.resources.directory import Directory
+from toque.node.resources.download import Download
 from toque.node.resources.file import File
 from toque.node.resources.line import Line
 from toque.node.resources.link import Link
@@ -91,6 +97,11 @@ class Machine(RealSystem):
             if word in self._answers:
                 return Result(argv, 0, self._answers[word])
         return Result(argv, 0)
+
+    def fetch(self, url: str, *, timeout_s: float) -> Iterator[bytes]:
+        self._look.forget()
+        time.sleep(0.002)
+        yield self._answers[url]
 
 
 @dataclass
@@ -199,6 +210,42 @@ def tree() -> Case:
             Tree(f"{HERE}/t", ours, owner=NAME, group=NAME, mode=0o666, directory_mode=0o777),
             Tree(f"{HERE}/t", {"a": "0\n"}, purge=True),
         ],
+    )
+
+
+def download() -> Case:
+    at = f"{HERE}/f"
+    url, sha256 = "http://localhost/f", hashlib.sha256(b"root's\n").hexdigest()
+    return Case(
+        [Spot(HERE, ["f"], movable=True)],
+        [
+            Download(at, url, sha256, mode=0o600),
+            Download(at, url, sha256, owner=NAME, group=NAME, mode=0o666),
+            File(at, absent=True),
+        ],
+        answers={url: b"root's\n"},
+    )
+
+
+def archive() -> Case:
+    source = os.path.join(tempfile.mkdtemp(), "a.tar")
+    with tarfile.open(source, "w") as made:
+        for name in ("a", "d/b", "d/e/c"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 7
+            made.addfile(entry, io.BytesIO(b"root's\n"))
+    with open(source, "rb") as file:
+        sha256 = hashlib.sha256(file.read()).hexdigest()
+    at = f"{HERE}/p"
+    return Case(
+        [Spot(HERE, ["p", ".toque-archive-p", ".toque-archive-p/d", "p/d", "p/a"], movable=True)],
+        [
+            Archive(at, source, sha256),
+            Archive(at, source, sha256, owner=NAME, group=NAME, mode=0o777),
+            Archive(at, source, sha256, mode=0o700),
+            Archive(at, absent=True),
+        ],
+        clear=lambda: gone(at),
     )
 
 
@@ -358,10 +405,12 @@ def naive() -> Case:
 
 
 CASES: dict[str, Callable[[], Case]] = {
+    "archive": archive,
     "block": block,
     "checkout": checkout,
     "current": current,
     "directory": directory,
+    "download": download,
     "file": file,
     "line": line,
     "link": link,

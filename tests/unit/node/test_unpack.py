@@ -331,6 +331,13 @@ def test_an_xz_that_wants_more_memory_is_refused(box):
     assert "emory" in failed.value.found
 
 
+@pytest.mark.parametrize("name", ["extended header of 5 GB", "GNU name of 5 GB"])
+def test_a_claimed_size_is_not_believed(name, box):
+    with pytest.raises(StepFailed) as failed:
+        unpack(HOSTILE[name], box, Limits(most_bytes=100 << 30))
+    assert failed.value.code == "archive-too-large"
+
+
 def test_ratio_is_judged_by_what_comes_out(box):
     packed = gzip.compress(header(b"a", 50 << 20) + bytes(50 << 20) + END)
     with pytest.raises(StepFailed) as failed:
