@@ -17,7 +17,7 @@ class Archive:
         os.makedirs(folder)
         os.chmod(folder, 0o755)
 
-    def add(self, name, version="1.0", scripts=None, files=(), **fields):
+    def add(self, name, version="1.0", scripts=None, files=None, **fields):
         """A package; ``scripts`` are its postinst, config, templates...; ``Depends="x"``."""
         root = f"{self.folder}/{name}-{version}"
         control = {"Package": name, "Version": version, "Architecture": "all", **fields}
@@ -26,8 +26,8 @@ class Archive:
         text = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in control.items())
         self.node.put(f"{root}/DEBIAN/control", text.encode())
         self.node.put(f"{root}/usr/share/{name}/version", version.encode())
-        for path in files:
-            self.node.put(root + path)
+        for path, data in (files or {}).items():
+            self.node.put(root + path, data)
         for script, said in (scripts or {}).items():
             self.node.put(f"{root}/DEBIAN/{script}", said.encode(), 0o755)
         self.node.run("dpkg-deb", "--root-owner-group", "-Znone", "-b", root, root + ".deb")

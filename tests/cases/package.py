@@ -33,7 +33,7 @@ def present(node):
 def absent(node):
     with trusted(node) as archive:
         conffile = "/etc/case-base"
-        archive.add("case-base", scripts={"conffiles": conffile + "\n"}, files=[conffile])
+        archive.add("case-base", scripts={"conffiles": conffile + "\n"}, files={conffile: b"x"})
         archive.add("case-user", "7", Depends="case-base")
         archive.index()
         node.makes(Package("case-user"))
@@ -248,6 +248,22 @@ def a_failing_postinst_is_quoted_and_another_version_repairs(node):
         archive.add("case-bad", "2")
         fetch(node, archive)
         node.makes(Package("case-bad", versions={"case-bad": "2"}))
+        assert node.out("dpkg", "--audit") == ""
+
+
+def a_full_disk_is_named_and_the_next_converge_repairs(node):
+    with trusted(node) as archive:
+        os.mkdir("/srv/small")
+        archive.add("case-big", files={"/srv/small/big": bytes(2 << 20)})
+        fetch(node, archive)
+        node.run("mount", "-t", "tmpfs", "-o", "size=1m", "none", "/srv/small")
+        try:
+            outcome = node.walk(Package("case-big"))
+            assert outcome.trouble["code"] == "disk-full", outcome
+            assert "/srv/small/big" in "\n".join(outcome.trouble["log"])
+        finally:
+            node.run("umount", "/srv/small")
+        node.makes(Package("case-big"))
         assert node.out("dpkg", "--audit") == ""
 
 

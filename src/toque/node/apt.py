@@ -35,6 +35,8 @@ CONFLICT = (
     "Conflicts:",
 )
 
+FULL = ("No space left on device", "enough free space")
+
 _SECTIONS = {
     "The following NEW packages will be installed:": ADDED,
     "The following packages will be upgraded:": CHANGED,
@@ -129,6 +131,15 @@ def trouble(result: Result, names: Sequence[str], fetched: Optional[Result] = No
             "package-locked", "another program holds dpkg's lock", found=found, log=log,
             hint="ps -e | grep -E 'apt|dpkg|unattended'",
         )  # fmt: skip
+    if any(word in text for word in FULL):
+        full = [x for x in text.splitlines() if any(word in x for word in FULL)]
+        return StepFailed(
+            "disk-full",
+            f"there is no room for {asked}; the next converge repairs what is half done",
+            found=full[0].strip(),
+            hint="df -h; apt-get clean",
+            log=log,
+        )
     unreachable = any(word in text + index for word in FETCH)
     if unreachable and any(word in text for word in (*UNKNOWN, *FETCH)):
         lines = (index + text).splitlines()

@@ -176,6 +176,7 @@ def test_an_unreachable_index_is_not_called_an_unknown_package():
         (b"E: Could not get lock /var/lib/dpkg/lock-frontend", "package-locked"),
         (b"E: Failed to fetch http://x/y.deb  Could not connect", "package-index-unreachable"),
         (b"E: Sub-process /usr/bin/dpkg returned an error code (1)", "package-failed"),
+        (b"E: You don't have enough free space in /var/cache/apt/archives/.", "disk-full"),
     ],
 )
 def test_apts_words_become_codes(words, code):
