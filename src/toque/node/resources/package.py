@@ -28,9 +28,10 @@ class Package(Resource):
 
     ``versions`` pins some of them, exactly or by a beginning: ``{"nginx": "1.22.*"}``; a name
     without a pin may have any version.  ``upgrade`` keeps all at the newest version that apt's
-    index has.  ``hold`` keeps apt and unattended-upgrades from changing them (only this resource
-    does); False lifts a hold, None leaves it.  ``recommends`` also installs what they recommend.
-    ``purge`` also removes the configuration of packages that are absent.
+    index has, which is asked at every converge.  ``hold`` keeps apt and unattended-upgrades from
+    changing them (only this resource does); False lifts a hold, None leaves it.  ``recommends``
+    also installs what they recommend.  ``purge`` also removes the configuration of packages that
+    are absent.
 
     ``answers`` are for debconf, by question: ``{"postfix/mailname": "example.org"}``.  They are
     given before packages are installed; an installed one is not asked again, so they do not

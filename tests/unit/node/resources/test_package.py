@@ -350,6 +350,19 @@ def test_a_hold_is_set_lifted_for_our_own_change_and_taken_away():
     assert converge(Package("git", hold=False), system) == ["~ git: no longer held"]
 
 
+def test_a_held_package_that_is_not_ours_is_never_let_go():
+    class Yielding(Apt):
+        def __call__(self, argv, stdin, user):
+            out = b"The following held packages will be changed:\n   libc (1 => 2)\n"
+            return Result(argv, 0, out)
+
+    system = Yielding({}).on({STATUS: b"", LISTS: b""})
+    with pytest.raises(NotReady) as caught:
+        Package("git", hold=True).found(system)
+    assert caught.value.code == "package-conflict"
+    assert "libc" in caught.value.message
+
+
 def test_a_hold_is_back_when_our_own_change_fails():
     held = paragraph("git", "1", status="hold ok installed")
     apt = Apt({"git": "2"}, words=b"E: Sub-process /usr/bin/dpkg returned an error code (1)")
