@@ -25,7 +25,7 @@ TEMPLATES = sorted(
     for top in ("src/toque/library", "examples")
     for path in (ROOT / top).rglob("templates/**/*.j2")
 )
-BENIGN = "benign"
+BENIGN = "benign text"  # with a space, so that it is quoted where the others are
 PAYLOADS = (
     "{{7321*9133}}",
     "{{ 7321*9133 }}",

@@ -43,11 +43,12 @@ def test_a_long_refused_value_is_cut_in_the_message():
 @pytest.mark.parametrize(
     ("value", "quoted"),
     [
-        ("/srv/www", '"/srv/www"'),
+        ("/srv/www", "/srv/www"),
+        ("-x", '"-x"'),
         ("a;} b", '"a;} b"'),
         ('q"\\', '"q\\"\\\\"'),
         ("", '""'),
-        (80, '"80"'),
+        (80, "80"),
         ("#", '"#"'),
     ],
 )
