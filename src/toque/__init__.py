@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .node.resources.postgres_extension import PostgresExtension
     from .node.resources.postgres_grant import PostgresGrant
     from .node.resources.postgres_role import PostgresRole
+    from .node.resources.reboot import Reboot
     from .node.resources.releases import Releases
     from .node.resources.retired import Retired
     from .node.resources.service import Service
@@ -94,6 +95,7 @@ _HOME = {
     "PostgresExtension": "node.resources.postgres_extension",
     "PostgresGrant": "node.resources.postgres_grant",
     "PostgresRole": "node.resources.postgres_role",
+    "Reboot": "node.resources.reboot",
     "Recipe": "cookbooks.recipe",
     "Releases": "node.resources.releases",
     "Retired": "node.resources.retired",
@@ -147,6 +149,7 @@ __all__ = [
     "PostgresExtension",
     "PostgresGrant",
     "PostgresRole",
+    "Reboot",
     "Recipe",
     "Releases",
     "Retired",

@@ -13,6 +13,7 @@ import os
 import sys
 from typing import Any, BinaryIO, Dict, List, Mapping
 
+from . import facts
 from .greeting import greeting
 
 
@@ -25,7 +26,7 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
     state = state or state_of(__file__)
     command, rest = argv[0], argv[1:]
     if command == "facts":
-        say(greeting())
+        say({**greeting(), "boot": facts.boot()})
         return 0
     if command in ("check", "apply"):
         told = greeting(rest[0] if rest else "")

@@ -78,6 +78,11 @@ def _addresses() -> Tuple[str, ...]:
     return tuple(found)
 
 
+def boot() -> str:
+    """What tells this boot of the machine from any other: random(4)."""
+    return _first_line("/proc/sys/kernel/random/boot_id")
+
+
 def _first_line(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as file:

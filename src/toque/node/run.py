@@ -10,14 +10,16 @@ from . import agent, blobs, journal, lastplan
 from .caller import caller
 from .detach import Recorder, detached
 from .engine import walk
+from .facts import boot
 from .masking import masker
-from .model import Facts, Outcome, Plan, Report, Step
+from .model import Facts, Outcome, Plan, Report, Status, Step
 from .resources import TYPES, types_of
 from .seal import node_key, sealer
 from .system import RealSystem
 from .wire import digest, facts_from, marked, outcome_from, outcome_json, plan_from, report_json
 
 Say = Callable[[Mapping[str, Any]], None]
+ASKED = "/run/toque-reboot"  # made by the resource reboot
 USUAL = ("directory", "file", "link", "package", "service", "user")  # kinds in most plans
 
 
@@ -168,7 +170,18 @@ class Walker:
             seconds=time.monotonic() - started,
             token=token,
         )
-        say({"type": "report", "report": report_json(report)})
+        rebooting = mode == "apply" and self._reboots(report)
+        if rebooting:
+            say({"type": "rebooting", "boot": boot()})
+        say({"type": "report", "report": report_json(report)})  # on disk before the machine goes
+        if rebooting:
+            RealSystem(self.machine).run(["systemctl", "reboot"])
+
+    def _reboots(self, report: Report) -> bool:
+        """Whether a step has asked for a reboot and nothing stands against it."""
+        whole = report.failed is None and not report.count(Status.NOT_RUN)
+        asked = any(step.kind == "reboot" for step in self.plan.steps)
+        return whole and asked and os.path.exists(ASKED)
 
     def _walked(
         self, ledger: journal.Journal, *, check: bool, say: Say = lambda event: None

@@ -12,7 +12,7 @@ import json
 import re
 import secrets as randomness
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,9 @@ from ..node.model import Facts, Outcome, Plan, Report
 from ..node.values import Blob
 from ..node.wire import digest, facts_from, outcome_from, outcome_json, plan_json, report_from
 from ..ports import Channel, Transport
+from .clock import watch_clock
 from .connecting import Connecting
+from .reboot import back
 
 Event = Mapping[str, Any]
 Watch = Callable[[Event], None]
@@ -140,14 +142,29 @@ class Session:
         node refused the run (``node-busy``, ``plan-altered``).
         """
         watch({"type": "facts", "facts": self._told["facts"]})
-        run, seen, stop = new_run(), _Seen(watch), stop or Stop()
+        run, stop = new_run(), stop or Stop()
+        kinds = frozenset(step.kind for step in parcel.plan.steps)
+        seen = _Seen(watch, self._transport, run, kinds)
         try:
-            return self._converse(parcel, run, by, seen, stop)
+            report = self._converse(parcel, run, by, seen, stop)
         except Unreachable as error:
             if error.code not in LOST or self._argv[0] == "check":
                 raise
             self._channel.terminate()
-            return _attached(self._transport, run, seen, error, stop)
+            if not seen.boot:
+                return self._after(_attached(self._transport, run, seen, error, stop), seen)
+            self._wait(seen)
+            return _attach(self._transport, run, seen, stop)
+        return self._after(report, seen)
+
+    def _after(self, report: Report, seen: _Seen) -> Report:
+        """The report, when the node is there to go on with."""
+        if seen.boot:
+            self._wait(seen)
+        return report
+
+    def _wait(self, seen: _Seen) -> None:
+        back(lambda: ask(self._transport, ["facts"], "facts"), seen.boot, seen.watch)
 
     @property
     def _channel(self) -> Channel:
@@ -165,7 +182,7 @@ class Session:
             _refused(event)
         raise self._silent("without telling its facts")
 
-    def _converse(self, parcel: Parcel, run: str, by: str, watch: Watch, stop: Stop) -> Report:
+    def _converse(self, parcel: Parcel, run: str, by: str, watch: _Seen, stop: Stop) -> Report:
         self._channel.send(json.dumps(_order(parcel, run, by)).encode())
         offered = dict(parcel.blobs)
         try:
@@ -179,9 +196,8 @@ class Session:
                     _refused(event)
                     if kind == "start":  # a word before it would land among the blobs
                         stop.attach(self._channel)
+                        watch_clock(event, watch.watch)
                     watch(event)
-                    if kind == "call":
-                        _call(self._transport, run)
         finally:
             stop.detach(self._channel)
         raise self._silent("the run without a report")
@@ -293,13 +309,27 @@ def _own(report: Report, run: str, parcel: Parcel | None = None) -> Report:
 class _Seen:
     """Counts the run's own events, so that those told again after an attach are not shown twice."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(
+        self, watch: Watch, transport: Transport, run: str, kinds: Set[str] = frozenset()
+    ) -> None:
+        """``kinds`` are those of the plan: only for them the node may ask something of us."""
         self.watch = watch
+        self.transport = transport
+        self.run = run
+        self.kinds = kinds
         self.count = 0
+        self.boot = ""  # of the node, when it said that it is about to reboot
+        self._called = False
 
     def __call__(self, event: Event) -> None:
         self.count += 1
         self.watch(event)
+        kind = event.get("type")
+        if kind == "rebooting" and "reboot" in self.kinds:
+            self.boot = str(event.get("boot", ""))
+        elif kind == "call" and "firewall" in self.kinds and not self._called:
+            self._called = True  # a plan has one such step; a node that asks on is not heard
+            _call(self.transport, self.run)
 
 
 def _attached(transport: Transport, run: str, seen: _Seen, lost: Unreachable, stop: Stop) -> Report:
@@ -343,7 +373,7 @@ def attach(transport: Transport, run: str, *, watch: Watch, stop: Stop | None = 
 
     Raises ``Failed``: ``run-unknown``, ``run-broken-off``; ``Unreachable``.
     """
-    return _attach(transport, run, _Seen(watch), stop or Stop())
+    return _attach(transport, run, _Seen(watch, transport, run), stop or Stop())
 
 
 def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
@@ -357,8 +387,6 @@ def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
                 _refused(event)
                 if number >= known:
                     seen(event)
-                    if event.get("type") == "call":
-                        _call(transport, run)
         finally:
             stop.detach(channel)
     raise Unreachable("connection-lost", f"the connection to {transport.name} was lost again")

@@ -37,6 +37,7 @@ CLASSES: Dict[str, str] = {
     "postgres_extension": "PostgresExtension",
     "postgres_grant": "PostgresGrant",
     "postgres_role": "PostgresRole",
+    "reboot": "Reboot",
     "releases": "Releases",
     "retired": "Retired",
     "service": "Service",
