@@ -90,8 +90,8 @@ class Shown:
             self.line("  rebooting; waiting until it is back")
         elif kind == "rebooted":
             self.line(f"  back after {event['seconds']:.0f} s")
-        elif kind == "clock-off":
-            self.warn(clock_words(int(event["seconds"])))
+        elif kind == "warning":
+            self.warn("warning [{code}]: {message}".format_map(event["trouble"]))
         elif kind == "reattach":
             self.line(click.style("  connection lost, attaching again", fg="yellow"))
 
@@ -157,9 +157,3 @@ def printable(text: str) -> str:
 
 def _bidi(char: str) -> bool:
     return "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"
-
-
-def clock_words(seconds: int) -> str:
-    """How a node's clock is off, under the code of its page in docs/errors."""
-    way = "ahead of" if seconds > 0 else "behind"
-    return f"clock-off: the node's clock is {abs(seconds)} s {way} this machine's"

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..errors import Trouble
+
 Event = Mapping[str, Any]
 
 # Less than this breaks nothing that we know of; TLS, apt and log lines side by side do suffer
@@ -14,10 +16,15 @@ NEAR_S = 60
 
 
 def watch_clock(start: Event, watch: Callable[[Event], None]) -> None:
-    """Tell an event ``clock-off`` when the start of a run, just heard, was said at another time.
-
-    Its ``seconds`` are how far the node's clock is ahead of ours, negative when it is behind.
-    """
+    """Warn of ``clock-off`` when the start of a run, just heard, was said at another time."""
     said = start.get("at")
-    if isinstance(said, int) and abs(said - time.time()) > NEAR_S:
-        watch({"type": "clock-off", "seconds": round(said - time.time())})
+    off = round(said - time.time()) if isinstance(said, int) else 0
+    if abs(off) > NEAR_S:
+        way = "ahead of" if off > 0 else "behind"
+        trouble = Trouble(
+            "clock-off",
+            f"the node's clock is {abs(off)} s {way} this machine's",
+            expected=f"less than {NEAR_S} s between them",
+            hint="timedatectl",
+        )
+        watch({"type": "warning", "trouble": trouble.as_json()})

@@ -31,6 +31,7 @@ Event = Mapping[str, Any]
 Watch = Callable[[Event], None]
 REATTACH_WAITS_S = (0.2, 1.0, 3.0, 8.0)  # a reboot of the network, not of the node
 LOST = ("connection-lost", "no-answer")  # after these the node may still be at it
+OURS = ("reattach", "rebooted", "warning")  # events that no node may put into our mouth
 HOSTILE = ("node-speaks-wrongly", "node-output-too-long")  # such a node is not asked again
 
 
@@ -409,7 +410,8 @@ def _events(channel: Channel) -> Iterator[Event]:
         if not isinstance(event, dict):
             raise Unreachable("node-speaks-wrongly", "the node answered with a bare value")
         _well_formed(event)
-        yield event
+        if event.get("type") not in OURS:
+            yield event
 
 
 def _no_number(text: str) -> NoReturn:

@@ -111,6 +111,82 @@ def test_report_comes_back_and_events_are_watched_in_order() -> None:
     assert transport.opened == [("apply",)]  # one connection
 
 
+def test_a_clock_that_is_far_off_is_warned_of_once() -> None:
+    def answer(order: dict[str, Any], stdin: BinaryIO, out: BinaryIO) -> None:
+        tell(out, {**start(order), "at": 1}, {"type": "warning"}, {"type": "rebooted"})
+        tell(out, report(order, DONE))
+
+    _, seen = converge(MemoryTransport(node(answer)))
+
+    warnings = [event["trouble"]["code"] for event in seen if event["type"] == "warning"]
+    assert warnings == ["clock-off"]
+
+
+def plan_of(kind: str) -> Parcel:
+    return Parcel(Plan("setup web", (Step(f"{kind}:a", kind, {}),)))
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("firewall", 1), ("file", 0)])
+def test_a_node_is_called_once_and_only_for_a_step_that_may_lock_us_out(
+    kind: str, calls: int
+) -> None:
+    def answer(order: dict[str, Any], stdin: BinaryIO, out: BinaryIO) -> None:
+        tell(out, start(order), *[{"type": "call", "id": "a"}] * 5)
+        tell(out, report(order, Outcome(f"{kind}:a", Status.CHANGED)))
+
+    def main(argv: list[str], stdin: BinaryIO, stdout: BinaryIO) -> None:
+        if argv[0] == "call":
+            tell(stdout, {"type": "called"})
+        else:
+            node(answer)(argv, stdin, stdout)
+
+    transport = MemoryTransport(main)
+    converge(transport, plan_of(kind))
+
+    assert [argv[0] for argv in transport.opened].count("call") == calls
+
+
+@pytest.mark.parametrize(("kind", "waited"), [("reboot", 1), ("file", 0)])
+def test_a_node_that_reboots_is_waited_for_if_the_plan_has_it_reboot(
+    kind: str, waited: int
+) -> None:
+    def answer(order: dict[str, Any], stdin: BinaryIO, out: BinaryIO) -> None:
+        tell(out, start(order), {"type": "rebooting", "boot": "before"})
+        tell(out, report(order, Outcome(f"{kind}:a", Status.CHANGED)))
+
+    def main(argv: list[str], stdin: BinaryIO, stdout: BinaryIO) -> None:
+        if argv[0] == "facts":
+            tell(stdout, {**FACTS, "boot": "after"})
+        else:
+            node(answer)(argv, stdin, stdout)
+
+    told, seen = converge(MemoryTransport(main), plan_of(kind))
+
+    assert told.outcomes[0].status is Status.CHANGED
+    assert [event["type"] for event in seen].count("rebooted") == waited
+
+
+def test_a_report_that_the_reboot_cut_off_is_read_afterwards() -> None:
+    orders: list[dict[str, Any]] = []
+
+    def main(argv: list[str], stdin: BinaryIO, stdout: BinaryIO) -> None:
+        if argv[0] == "facts":
+            tell(stdout, {**FACTS, "boot": "after"})
+            return
+        if argv[0] == "apply":
+            tell(stdout, FACTS)
+            orders.append(json.loads(stdin.readline()))
+        tell(stdout, start(orders[0]), {"type": "rebooting", "boot": "before"})
+        if argv[0] == "apply":
+            raise Cut
+        tell(stdout, report(orders[0], Outcome("reboot:a", Status.CHANGED)))
+
+    told, seen = converge(Breaking(main), plan_of("reboot"))
+
+    assert told.outcomes[0].status is Status.CHANGED
+    assert [event["type"] for event in seen] == ["facts", "start", "rebooting", "rebooted"]
+
+
 def test_order_names_who_asks_and_hashes_the_plan() -> None:
     orders: list[dict[str, Any]] = []
 

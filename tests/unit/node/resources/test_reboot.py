@@ -16,9 +16,7 @@ def machine(*files, **facts):
 
 def walked(system, owed=(), check=False):
     plan = Plan("a", (Step("reboot:machine", "reboot", {}),))
-    (outcome,) = walk(
-        plan, system, TYPES, journal=MemoryJournal(owed), secrets={}, check=check
-    )
+    (outcome,) = walk(plan, system, TYPES, journal=MemoryJournal(owed), secrets={}, check=check)
     return outcome.status.value, outcome.actions
 
 
