@@ -23,13 +23,13 @@ from typing import (
     TypeVar,
 )
 
-from .caller import Caller
 from .errors import NotReady, StepFailed
 from .model import Facts
 from .paths import Data, Stat
 from .system import Result, command_failed
 
 if TYPE_CHECKING:
+    from .caller import Caller
     from .probe import Answer, Question
     from .unpack import Member
 

@@ -4,10 +4,9 @@ import json
 import os
 import signal
 import time
-from typing import Any, BinaryIO, Callable, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Mapping, Optional, Tuple
 
 from . import agent, blobs, journal, lastplan
-from .caller import caller
 from .detach import Recorder, detached
 from .engine import walk
 from .facts import boot
@@ -18,8 +17,10 @@ from .seal import node_key, sealer
 from .system import RealSystem
 from .wire import digest, facts_from, marked, outcome_from, outcome_json, plan_from, report_json
 
+if TYPE_CHECKING:
+    from .caller import Caller
+
 Say = Callable[[Mapping[str, Any]], None]
-ASKED = "/run/toque-reboot"  # made by the resource reboot
 USUAL = ("directory", "file", "link", "package", "service", "user")  # kinds in most plans
 
 
@@ -111,7 +112,11 @@ class Walker:
         self.stop = False
         self.stopping: Callable[[], bool] = lambda: False
         self.pause: Callable[[], None] = lambda: None  # before anything that may take long
-        self.caller = caller()  # while the processes above this one are there
+        self.caller: Optional[Caller] = None
+        if any(step.kind == "firewall" for step in plan.steps):
+            from .caller import caller
+
+            self.caller = caller()  # while the processes above this one are there
 
     def compare(self) -> None:
         """Raise ``Refused`` when the node is not as the plan that was agreed on saw it."""
@@ -179,9 +184,13 @@ class Walker:
 
     def _reboots(self, report: Report) -> bool:
         """Whether a step has asked for a reboot and nothing stands against it."""
-        whole = report.failed is None and not report.count(Status.NOT_RUN)
-        asked = any(step.kind == "reboot" for step in self.plan.steps)
-        return whole and asked and os.path.exists(ASKED)
+        if report.failed or report.count(Status.NOT_RUN):
+            return False
+        if not any(step.kind == "reboot" for step in self.plan.steps):
+            return False
+        from .resources.reboot import ASKED
+
+        return os.path.exists(ASKED)
 
     def _walked(
         self, ledger: journal.Journal, *, check: bool, say: Say = lambda event: None

@@ -29,13 +29,13 @@ from typing import (
 
 from . import paths
 from .asuser import as_user
-from .caller import Caller
 from .errors import NotReady, StepFailed
 from .look import Look
 from .model import Facts
 from .paths import Data, Stat
 
 if TYPE_CHECKING:
+    from .caller import Caller
     from .probe import Answer, Question  # an HTTP client, which few runs need
     from .unpack import Member
 
@@ -199,7 +199,7 @@ class System(Protocol):
         ...
 
     @property
-    def caller(self) -> Optional[Caller]:
+    def caller(self) -> Optional["Caller"]:
         """The SSH session that asked for this run; None when it was asked for on this machine."""
         ...
 
@@ -240,7 +240,7 @@ class RealSystem:
         progress: Callable[[str], None] = lambda text: None,
         pausing: Callable[[], None] = lambda: None,
         patient: bool = True,
-        caller: Optional[Caller] = None,
+        caller: Optional["Caller"] = None,
         calling: Callable[[], bool] = lambda: True,
     ) -> None:
         """``pausing`` is called before anything that may take long; ``calling`` asks the caller."""
