@@ -92,6 +92,7 @@ def main(argv: Sequence[str] | None = None, *, ahead: Ahead | None = None) -> No
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        _no_empty_word(arguments)
         status = cli.main(arguments, prog_name="toque", standalone_mode=False, obj=ahead)
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Abort:
@@ -110,3 +111,24 @@ def main(argv: Sequence[str] | None = None, *, ahead: Ahead | None = None) -> No
         from .trouble import leave
 
         leave(error, as_json="--json" in arguments)
+
+
+def _no_empty_word(arguments: Sequence[str]) -> None:
+    """Raise ``AskedWrongly`` for a word that is empty: most likely a variable that is not set.
+
+    Left out, TARGET means all nodes and --fingerprint means to ask; ``"$NODE"`` never may.
+    """
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    for number, word in enumerate(ours, 1):
+        option, equals, value = word.partition("=")
+        given = value if option.startswith("--") and equals else word
+        if not given.strip():
+            from ..errors import AskedWrongly
+
+            raise AskedWrongly(
+                "empty-word",
+                f"word {number} of the command line is empty",
+                expected="a name, or to leave it out",
+                found=repr(word),
+                hint="look for a variable of your shell that is not set",
+            )

@@ -192,7 +192,9 @@ def durable(path: str, text: str) -> None:
     staged = f"{path}.new"
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, text.encode("utf-8"))
+        rest = text.encode("utf-8")
+        while rest:  # a disk that fills up takes a part, and says so only the next time
+            rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

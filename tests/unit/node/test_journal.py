@@ -1,9 +1,11 @@
 """What a node remembers survives kills, and its lock dies with whoever holds it."""
 
+import errno
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import pytest
 
@@ -160,3 +162,47 @@ def test_run_directories_are_for_root_only(tmp_path: Path) -> None:
 
     assert directory.stat().st_mode & 0o077 == 0
     assert directory.parent.stat().st_mode & 0o077 == 0
+
+
+def test_disk_that_takes_a_part_of_a_write_leaves_the_old_text_or_the_whole_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """write(2) may take less than it was given, and tells that the disk is full only afterwards."""
+    path, text, room = tmp_path / "owed.json", "[" + "1," * 1000 + "1]", [0]
+    real = os.write
+
+    def partly(descriptor: int, data: bytes) -> int:
+        taken = real(descriptor, data[: min(7, room[0])]) if room[0] else 0
+        room[0] -= taken
+        if not taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return taken
+
+    monkeypatch.setattr(os, "write", partly)
+    path.write_text("old")
+    for room_left in (0, 1, 7, 8, 1000, len(text) - 1):
+        room[0] = room_left
+        with pytest.raises(OSError, match="No space left"):
+            journal.durable(str(path), text)
+        assert path.read_text() == "old"
+    room[0] = len(text)
+    journal.durable(str(path), text)
+    assert path.read_text() == text
+
+
+def test_replacing_is_durable_in_this_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def watch(name: str, real: Callable[..., Any]) -> None:
+        def call(*args: Any, **rest: Any) -> Any:
+            said.append(name)
+            return real(*args, **rest)
+
+        monkeypatch.setattr(os, name, call)
+
+    for name in ("write", "fsync", "rename"):
+        watch(name, getattr(os, name))
+    journal.durable(str(tmp_path / "a"), "text")
+    assert said == ["write", "fsync", "rename", "fsync"]
