@@ -30,11 +30,13 @@ from toque.node.resources import TYPES
 from toque.node.resources import current as current_module
 from toque.node.resources.archive import Archive
 from toque.node.resources.block import Block
+from toque.node.resources.certificate import Certificate
 from toque.node.resources.checkout import Checkout
 from toque.node.resources.current import Current
 from toque.node.resources.directory import Directory
 from toque.node.resources.download import Download
 from toque.node.resources.file import File
+from toque.node.resources.git import Git
 from toque.node.resources.line import Line
 from toque.node.resources.link import Link
 from toque.node.resources.releases import Releases
@@ -50,7 +52,7 @@ COMMIT = "c" * 40
 ID = "0123456789ab-0123ab"
 OLD = "ba9876543210-ba3210"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO7KvIuMXqjXFWBSDTYdFTmiMlxmMpl8Y5Zcb2Vrg6Cg"
-Answers = dict[str, bytes]
+Answers = dict[str, bytes | Callable[[], bytes]]  # of a program with that word, or what it does
 
 # Why a type is not raced: it has no path, or only such as none but root can swap any part of.
 ELSEWHERE = {
@@ -58,6 +60,7 @@ ELSEWHERE = {
     "apt_repository": "writes /etc/apt only, which is root's",
     "cron": "writes /etc/cron.d only, which is root's",
     "command": "writes its mark below /var/lib/toque only, which is root's",
+    "firewall": "writes /etc and /run, which are root's",
     "group": "groupadd, groupmod and groupdel write /etc",
     "hostname": "writes /etc, which is root's",
     "http_check": "asks a server and writes nothing",
@@ -95,7 +98,8 @@ class Machine(RealSystem):
         time.sleep(0.002)  # as programs take a while, in which the racer goes on
         for word in argv:
             if word in self._answers:
-                return Result(argv, 0, self._answers[word])
+                answer = self._answers[word]
+                return Result(argv, 0, answer() if callable(answer) else answer)
         return Result(argv, 0)
 
     def fetch(self, url: str, *, timeout_s: float) -> Iterator[bytes]:
@@ -246,6 +250,40 @@ def archive() -> Case:
             Archive(at, absent=True),
         ],
         clear=lambda: gone(at),
+    )
+
+
+def certificate() -> Case:
+    """The key and the certificate stand where a server of the racer's reads them."""
+    pem = "".join(
+        f"-----BEGIN {name}-----\nAAAA\n-----END {name}-----\n"
+        for name in ("PRIVATE KEY", "CERTIFICATE")
+    )
+    path, key = f"{HERE}/c.pem", f"{HERE}/k.pem"
+    ours = Certificate(path, key, names=("a.example",), owner=NAME, group=NAME, replace=True)
+    return Case(
+        [Spot(HERE, ["c.pem", "k.pem"], movable=True)],
+        [ours, Certificate(path, key, absent=True)],
+        answers={"req": pem.encode()},
+    )
+
+
+def git() -> Case:
+    """git itself runs as the user; root makes the directory and reads which commit is there."""
+    path = f"{HERE}/w"
+
+    def checkout() -> bytes:
+        with suppress(StepFailed):
+            paths.mkdir(f"{path}/.git", owner=NAME, group=NAME, mode=0o755)
+        with suppress(StepFailed):
+            paths.write(f"{path}/.git/HEAD", COMMIT.encode(), owner=NAME, group=NAME)
+        return b""
+
+    return Case(
+        [Spot(HERE, ["w", "w/.git", "w/.git/HEAD"], movable=True)],
+        [Git(path, "https://git.example/a.git", COMMIT, NAME)],
+        clear=lambda: gone(path),
+        answers={"checkout": checkout},
     )
 
 
@@ -407,11 +445,13 @@ def naive() -> Case:
 CASES: dict[str, Callable[[], Case]] = {
     "archive": archive,
     "block": block,
+    "certificate": certificate,
     "checkout": checkout,
     "current": current,
     "directory": directory,
     "download": download,
     "file": file,
+    "git": git,
     "line": line,
     "link": link,
     "releases": releases,
