@@ -25,7 +25,8 @@ directory, canary = sys.argv[1], sys.argv[2].encode()
 os.setgroups([]); os.setresgid(4242, 4242, 4242); os.setresuid(4242, 4242, 4242)
 libc = ctypes.CDLL(None, use_errno=True)
 fd = libc.inotify_init1(os.O_NONBLOCK)
-MASK = 0x100 | 0x80 | 0x4 | 0x2 | 0x8  # IN_CREATE, IN_MOVED_TO, IN_ATTRIB, IN_MODIFY, IN_CLOSE_WRITE
+# inotify(7): IN_CREATE, IN_MOVED_TO, IN_ATTRIB, IN_MODIFY, IN_CLOSE_WRITE
+MASK = 0x100 | 0x80 | 0x4 | 0x2 | 0x8
 assert libc.inotify_add_watch(fd, directory.encode(), MASK) >= 0
 print("ready", flush=True)
 seen = tried = opened = won = 0
