@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from toque.errors import ToqueError
 from toque.kitchen import api
 from toque.kitchen.api import Kitchen
 from toque.kitchen.machine import Machine
-from toque.node.resources import CLASSES
+from toque.node.resources import CLASSES, TYPES
 
 CASES = Path(__file__).parents[1] / "cases"
 RUNNER = Path(__file__).parents[1] / "support" / "case_runner.py"
@@ -114,6 +116,19 @@ def test_every_kind_has_its_cases(kind: str) -> None:
     missing = REQUIRED - functions_of(kind) - set(reasons(kind))
 
     assert not missing, f"tests/cases/{kind}.py has neither case nor reason for {missing}"
+
+
+# What a name says by itself, the same in every type.
+PLAIN = {"absent", "group", "mode", "name", "owner", "path", "port", "user"}
+
+
+@pytest.mark.parametrize("kind", sorted(CLASSES))
+def test_every_kind_says_what_its_fields_mean(kind: str) -> None:
+    """The docstring is the page in the reference."""
+    declared = TYPES[kind]
+    words = set(re.findall(r"\w+", declared.__doc__ or ""))
+
+    assert {field.name for field in fields(declared)} - words - PLAIN == set()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, Optional, Tuple
+from typing import ClassVar, FrozenSet, Optional, Sequence, Tuple
 
+from ..claim import Claim
 from ..resource import Invalid, Resource, State
 from ..system import System
 
@@ -21,10 +22,10 @@ class AptPin(Resource):
     """A preference of apt: ``AptPin("backports", ("git*",), "release n=bookworm-backports", 500)``.
 
     ``name`` is that of the file in /etc/apt/preferences.d.  ``packages`` are names, with ``*``;
-    ``pin`` is ``version 1.22.*``, ``release a=..., n=..., o=...`` or ``origin HOST``.  Above 1000
-    apt even goes back to an older version, from 990 on it prefers this to the target release,
-    from 500 to others; from 100 only when nothing is installed, below 0 never.  An installed
-    package is changed by ``Package`` alone: this decides which version that is.
+    ``pin`` is ``version 1.22.*``, ``release a=..., n=..., o=...`` or ``origin HOST``.  With a
+    ``priority`` above 1000 apt even goes back to an older version, from 990 on it prefers this to
+    the target release, from 500 to others; from 100 only when nothing is installed, below 0
+    never.  An installed package is changed by ``Package`` alone: this decides which version that is.
     """
 
     name: str
@@ -50,6 +51,9 @@ class AptPin(Resource):
         if self.priority == 0 or not -32768 < self.priority < 32767:
             # apt_preferences(5): 0 is undefined, and apt reads 16 bits
             raise Invalid("priority", "a number other than 0, of 16 bits", self.priority)
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(self._path()),)
 
     def wanted(self) -> Optional[State]:
         return None if self.absent else {"preference": self._text()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from .. import apt, openpgp
+from ..claim import Claim
 from ..errors import StepFailed
 from ..resource import Invalid, Resource, State
 from ..system import System
@@ -24,7 +25,8 @@ _LOGIN = re.compile(r"[a-z0-9+-]+://[^/]*@")
 class AptRepository(Resource):
     """A source of packages, signed by a key that the recipe brings and names.
 
-    The fields are those of sources.list(5).  ``signed_by`` is the public key, armored or not, as
+    ``uris``, ``suites``, ``components``, ``types`` and ``architectures`` are those of
+    sources.list(5).  ``signed_by`` is the public key, armored or not, as
     from ``r.file("vendor.asc")``; every key in it must be in ``fingerprints`` and the reverse, as
     40 hex digits (spaces are fine), as the vendor publishes them.  It is kept in /etc/apt/keyrings
     and trusted for this source only.  Or it is the path of a keyring that a package put on the
@@ -87,6 +89,9 @@ class AptRepository(Resource):
             raise Invalid(
                 "fingerprints", f"those in the key, {', '.join(found)}", self.fingerprints
             )
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(self._path()),)
 
     def wanted(self) -> Optional[State]:
         if self.absent:

@@ -19,7 +19,7 @@ KEY_LENGTH = 72
 
 @dataclass(frozen=True)
 class Command(Resource):
-    """Run ``argv`` (a list, never a shell line) unless it is done already.
+    """Run ``argv`` (a list, never a shell line) as ``user`` in ``cwd``, unless it is done already.
 
     What "done" means has to be said, one way at least:
 

@@ -18,7 +18,8 @@ from ..system import System
 
 @dataclass(frozen=True)
 class Current(Resource):
-    """``path`` points at ``release`` (``releases/ID``) and only ``unit`` starts at boot.
+    """``path`` points at ``release`` (``releases/ID``), and of ``app`` only ``unit`` starts at
+    boot.
 
     Each switch is put on record with the release that served before.
     """

@@ -12,7 +12,8 @@ from .user import valid_name
 
 @dataclass(frozen=True)
 class Group(Resource):
-    """A local group.
+    """A local group.  ``gid`` is its number, None for whichever it has or gets; a ``system`` group
+    gets one below 1000.
 
     ``members`` are added to those it has, or with ``append=False`` are exactly those; somebody for
     whom it is the primary group stays in it.  A group that is somebody's primary one is not

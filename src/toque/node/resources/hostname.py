@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, Optional
+from typing import ClassVar, FrozenSet, Optional, Sequence
 
+from ..claim import Claim
 from ..errors import StepFailed
 from ..resource import Invalid, Resource, State
 from ..system import System
@@ -40,6 +41,9 @@ class Hostname(Resource):
     def validate(self) -> None:
         if not _NAME.fullmatch(self.name) or len(self.name) > 64:
             raise Invalid("name", "up to 64 of a-z 0-9 and -, parts separated by dots", self.name)
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(STORED), Claim(HOSTS, part=True))
 
     def wanted(self) -> State:
         return {"live": self.name, "stored": self.name, "hosts": True}

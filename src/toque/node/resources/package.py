@@ -24,7 +24,7 @@ _VERSION = re.compile(r"[A-Za-z0-9.+:~-]+\*?\Z")
 
 @dataclass(frozen=True, init=False)
 class Package(Resource):
-    """Packages installed (or, with ``absent``, not): ``Package("nginx", "git")``.
+    """Packages (``names``) installed or, with ``absent``, not: ``Package("nginx", "git")``.
 
     ``versions`` pins some of them, exactly or by a beginning: ``{"nginx": "1.22.*"}``; a name
     without a pin may have any version.  ``upgrade`` keeps all at the newest version that apt's

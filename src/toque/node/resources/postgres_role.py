@@ -15,7 +15,8 @@ DECLARED = "as declared"  # what a state says of a password that is right
 
 @dataclass(frozen=True)
 class PostgresRole(Resource):
-    """A role.  ``password=None`` leaves its password alone.
+    """A role.  ``password=None`` leaves its password alone; ``login``, ``superuser`` and
+    ``createdb`` are what the server calls so.
 
     The node sends the server a SCRAM verifier, never the password, and recognises a password that
     is already right, so an unchanged role is not written.  ``port`` picks one of several servers.

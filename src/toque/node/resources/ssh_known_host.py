@@ -23,10 +23,10 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:]{2,39}")
 class SshKnownHost(Resource):
     """A pinned host key: ``SshKnownHost("git.example.org", "ssh-ed25519 AAAA...")``.
 
-    For the whole machine, or with ``user`` in that user's own .ssh/known_hosts.  The key becomes
-    the only one of its type for that ``host`` and ``port``; entries of other hosts and of other
-    types stay.  Lines are compared by what they mean: hashed names and names in a list are found.
-    ``absent=True`` removes every key of the host.
+    For the whole machine, or with ``user`` in that user's own .ssh/known_hosts.  ``public_key``
+    becomes the only one of its type for that ``host`` and ``port``; entries of other hosts and of
+    other types stay.  Lines are compared by what they mean: hashed names and names in a list are
+    found. ``absent=True`` removes every key of the host.
 
     The key is given, never fetched: whoever answered would be trusted.  Its owner knows it, from
     ``/etc/ssh/ssh_host_ed25519_key.pub``.

@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, Optional
+from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from .. import fstab
+from ..claim import Claim
 from ..errors import StepFailed
 from ..fstab import Line
 from ..resource import EXISTS, Invalid, Resource, State
@@ -38,6 +39,9 @@ class SwapFile(Resource):
             raise Invalid("path", "a whole path such as /swapfile", self.path)
         if not self.absent and self.size_mib < 1:
             raise Invalid("size_mib", "MiB, at least 1", self.size_mib)
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(self.path),)
 
     def wanted(self) -> Optional[State]:
         if self.absent:

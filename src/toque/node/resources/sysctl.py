@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, List, Optional, Union
+from typing import ClassVar, FrozenSet, List, Optional, Sequence, Union
 
+from ..claim import Claim
 from ..errors import NotReady, StepFailed
 from ..resource import Invalid, Resource, State
 from ..system import System
@@ -49,6 +50,9 @@ class Sysctl(Resource):
         text = str(self.value)
         if not self.absent and (not text.strip() or any(c in text for c in "\n\r\0")):
             raise Invalid("value", "one line of text, or a number", self.value)
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(self.path),)
 
     def wanted(self) -> Optional[State]:
         if self.absent:

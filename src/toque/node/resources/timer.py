@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from ..accounts import accounts
+from ..claim import Claim
 from ..errors import NotReady, StepFailed
 from ..inits import choose
 from ..inits.unitfile import UnitSyntax, word
@@ -78,6 +79,9 @@ class Timer(Resource):
         if system.facts.init == "systemd":
             names = [f"{one.name}.{end}" for one in resources for end in ("timer", "service")]
             choose(system).prefetch(names)
+
+    def claims(self) -> Sequence[Claim]:
+        return (*self._service().claims(), *self._timer().claims())
 
     def wanted(self) -> Optional[State]:
         if self.absent:

@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, Optional
+from typing import ClassVar, FrozenSet, Optional, Sequence
 
+from ..claim import Claim
 from ..errors import NotReady
 from ..resource import Invalid, Resource, State
 from ..system import System
@@ -36,6 +37,9 @@ class Timezone(Resource):
     def validate(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise Invalid("name", "a time zone such as Europe/Zurich or Etc/UTC", self.name)
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(LINK),)
 
     def wanted(self) -> State:
         return {"zone": self.name, "text": self.name}

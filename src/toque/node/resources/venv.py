@@ -31,6 +31,7 @@ class Venv(Resource):
     ``release`` is the app's directory in its checkout and ``lock`` a requirements file relative
     to it; with a hash in it, every package is checked against its hash.  ``app`` names the cache
     that no other app reads.  ``user`` builds and owns it; ``group`` may read and run it.
+    ``python`` is the interpreter that it is built for, ``uv`` the program that builds it.
     """
 
     kind: ClassVar[str] = "venv"
