@@ -49,7 +49,7 @@ def absent_tool(node):
     _server(node)
     with node.without("psql"):
         node.refuses(PostgresRole("case-late"), "program-missing")
-    node.run("systemctl", "stop", "postgresql")
+    node.run("systemctl", "stop", "postgresql", "postgresql@*")  # on bullseye only both wait
     try:
         trouble = node.refuses(PostgresRole("case-late"), "postgres-unreachable")
         assert "pg_lsclusters" in json.dumps(trouble)
