@@ -25,7 +25,8 @@ class AptPin(Resource):
     ``pin`` is ``version 1.22.*``, ``release a=..., n=..., o=...`` or ``origin HOST``.  With a
     ``priority`` above 1000 apt even goes back to an older version, from 990 on it prefers this to
     the target release, from 500 to others; from 100 only when nothing is installed, below 0
-    never.  An installed package is changed by ``Package`` alone: this decides which version that is.
+    never.  An installed package is changed by ``Package`` alone: this decides which version that
+    is.
     """
 
     name: str

@@ -28,10 +28,10 @@ class Checkout(Resource):
 
     ``path`` ends with ``release_id``.  The commit comes from ``url`` (fetched by ``user`` with
     ``key_path`` and ``known_hosts``, both paths on the node), from ``bundle``, or, when neither is
-    given, from what ``mirror`` already has. ``refs`` names a branch that holds the commit, for
-    servers that do not serve bare ids. ``root`` is the app's directory inside the tree.  ``venv``
-    and ``socket`` are what the links ``.toque/venv`` and ``.toque/app.sock`` point at.  ``manifest``
-    is added to ``.toque/release.json``.
+    given, from what ``mirror`` already has.  ``refs`` names a branch that holds the commit, for
+    servers that do not serve bare ids.  ``root`` is the app's directory inside the tree.  ``venv``
+    and ``socket`` are what the links ``.toque/venv`` and ``.toque/app.sock`` point at.
+    ``manifest`` is added to ``.toque/release.json``.
     """
 
     kind: ClassVar[str] = "checkout"

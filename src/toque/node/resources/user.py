@@ -26,8 +26,8 @@ SHOWN = 5  # processes
 
 @dataclass(frozen=True)
 class User(Resource):
-    """A local user; ``uid`` is its number, ``comment`` its full name.  None leaves that aspect alone
-    (and to ``useradd`` when the user is made).
+    """A local user; ``uid`` is its number, ``comment`` its full name.  None leaves that aspect
+    alone (and to ``useradd`` when the user is made).
 
     ``group`` is the primary group; without it a group of the user's name is used or made.
     ``groups`` are further ones, added to those the user has (packages and other cookbooks add some
