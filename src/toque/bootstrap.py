@@ -14,10 +14,13 @@ from .usecases.place import Place
 # Above is what it takes to connect, which a converge begins with (ahead.py); the rest is imported
 # where it is used, while the connection is made.
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .adapters import git
     from .kitchen.api import Kitchen
     from .usecases.site import Site
 
+RECIPES_S = 30.0  # as Inputs.limit_s
 STATE = ".toque"  # beside toque.toml: pinned keys, secrets, mirrors; 0700
 
 
@@ -40,7 +43,15 @@ def open_site(project: Project) -> Site:
         open_repository=lambda where, name: git.open_repository(where, state / "repos", name),
         uv=shipping.uv_binary,
         by=whoami(),
+        apart=_apart,
     )
+
+
+def _apart(job: bytes, readable: Sequence[Path]) -> bytes:
+    from .adapters import apart  # only who uses other people's cookbooks pays for it
+    from .cookbooks.answer import LONGEST
+
+    return apart.run(job, readable, limit_s=RECIPES_S, longest=LONGEST)
 
 
 def open_kitchen() -> Kitchen:

@@ -30,12 +30,12 @@ def explain(key: str, target: str, settings: tuple[str, ...], as_json: bool) -> 
     KEY is COOKBOOK, or COOKBOOK.NAME, or the beginning of a longer one.  Levels are shown weakest
     first, each with its value and place; the last one, marked *, counts.  Nothing is run.
     """
-    project = bootstrap.open_project()
-    hide = masker(bootstrap.open_site(project).store.texts())
+    project, site = asked.here()
+    hide = masker(site.store.texts())
     run = asked.attributes(settings)
     found = []
     for node in _nodes(project, target):
-        keys = usecase.explain(project, node, key, run)
+        keys = usecase.explain(site, node, key, run)
         found.append({"node": node.name, "keys": [hide(_as_json(one)) for one in keys]})
     if as_json:
         asked.tell({"nodes": found})

@@ -16,6 +16,9 @@ from ..fleet.spot import Spot
 from ..fleet.typed import dataclass_in, mapping_in
 from ..node.values import Secret
 from .attributes import class_spot, resolve
+from .cookbook import Cookbook
+from .load import check_tables, find
+from .sets import layers_of
 
 DEFAULT = "default"
 
@@ -41,6 +44,19 @@ class Explained:
     @property
     def value(self) -> Any:
         return self.levels[-1].value
+
+
+def explain_cookbook(
+    name: str,
+    around: Sequence[str],
+    layers: Sequence[AttributeLayer],
+    loaded: Mapping[str, Cookbook],
+) -> tuple[Explained, ...]:
+    """The attributes of a cookbook by name, where the cookbooks ``around`` set some as well."""
+    every = (*layers_of([find(one, loaded) for one in around]), *layers)
+    check_tables(every, loaded)
+    kind = find(name, loaded).attributes
+    return explain(kind, name, every) if kind else ()
 
 
 def explain(

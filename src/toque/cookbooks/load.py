@@ -14,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 
 from ..errors import AskedWrongly, BadCookbook, nearest
+from ..fleet.attribute_layer import AttributeLayer
+from ..fleet.typed import check_some
 from .cookbook import Cookbook
 from .place import last_lines, place_in_file, place_of_traceback
 
@@ -73,6 +75,12 @@ def load_paths(paths: Sequence[Path]) -> Mapping[str, Cookbook]:
     return found
 
 
+def package_folders(path: Path) -> tuple[Path, ...]:
+    """The folders that hold the code of a directory's cookbooks; nothing is imported."""
+    base, packages = _packages(path.resolve())
+    return tuple(base / package for package in packages)
+
+
 def find(name: str, loaded: Mapping[str, Cookbook]) -> Cookbook:
     """A cookbook by name: of those loaded, else installed, else built in.
 
@@ -97,6 +105,21 @@ def check_known(name: str, loaded: Mapping[str, Cookbook], *, place: str) -> Non
 
     if name not in entry_points(group=GROUP).names:
         raise _unknown(name, loaded, place)
+
+
+def check_tables(layers: Sequence[AttributeLayer], loaded: Mapping[str, Cookbook]) -> None:
+    """Attributes of a cookbook that there is not are a mistake, not something to pass over.
+
+    What is set for this run is compared with its attribute class, used by a recipe or not.
+    Raises ``AskedWrongly``: ``unknown-cookbook``, ``unknown-key``, ``wrong-type``.
+    """
+    for layer in layers:
+        for name, table in layer.tables.items():
+            spot = layer.spot / name
+            check_known(name, loaded, place=str(spot))
+            kind = find(name, loaded).attributes if layer.name == "run" else None
+            if kind is not None:
+                check_some(kind, table, spot)
 
 
 def _unknown(name: str, loaded: Mapping[str, Cookbook], place: str = "") -> AskedWrongly:

@@ -19,6 +19,8 @@ def check_stack(stack: Stack, at: Spot) -> None:
     names.name(stack.name, at / "name")
     for path in stack.cookbooks:
         names.local_path(path, at / "cookbooks")
+    for path in stack.untrusted:
+        names.local_path(path, at / "untrusted")
 
 
 def check_layer(layer: Layer, at: Spot) -> None:

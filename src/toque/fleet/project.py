@@ -24,7 +24,8 @@ FILE = "toque.toml"
 
 @dataclass(frozen=True)
 class Project:
-    """One stack with all that belongs to it.  ``cookbooks`` are absolute directories."""
+    """One stack with all that belongs to it.  ``cookbooks`` are absolute directories, with those
+    of other people's code when ``apart``: then none of them is imported into this process."""
 
     stack: Stack
     layers: Mapping[str, Layer]
@@ -33,6 +34,7 @@ class Project:
     cookbooks: tuple[Path, ...]
     directory: Path
     spot: Spot = field(default_factory=lambda: Spot(FILE), repr=False, compare=False)
+    apart: bool = False
 
     def node(self, name: str) -> Node:
         """Raises ``AskedWrongly("unknown-node")``."""
@@ -146,8 +148,11 @@ def parse_project(text: str, directory: Path, *, file: str = FILE) -> Project:
         check_node(node, layers, root / "nodes" / name)
     for name, app in apps.items():
         check_app(app, layers, root / "apps" / name)
-    cookbooks = tuple(here(directory, path).resolve() for path in stack.cookbooks)
-    return Project(stack, layers, nodes, apps, cookbooks, directory, root)
+    paths = (*stack.cookbooks, *stack.untrusted)
+    cookbooks = tuple(here(directory, path).resolve() for path in paths)
+    return Project(
+        stack, layers, nodes, apps, cookbooks, directory, root, apart=bool(stack.untrusted)
+    )
 
 
 def _each(kind: type[Any], data: Mapping[str, Any], key: str, root: Spot) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Stack:
-    """``cookbooks`` are directories, relative to the file that names them."""
+    """``cookbooks`` are directories, relative to the file that names them; ``untrusted`` those
+    whose code is somebody else's, so that recipes are compiled in a process of their own."""
 
     name: str
     cookbooks: tuple[str, ...] = ()
+    untrusted: tuple[str, ...] = ()
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -165,7 +165,7 @@ def _deliver(
     """Carry a delivery to one node; a release gets its id from what its plan would write."""
     ports = place.ports
     inputs, files = inputs_for(site, place.node, session.facts, ports=ports, delivery=delivery)
-    recipes = recipes_for(site.project, place.node, "deploy")
+    recipes = recipes_for(site, place.node, "deploy")
     app, release = delivery.app.name, delivery.release
     if not delivery.source.kept:
         blank, _ = parcel(f"deploy {app}", recipes, inputs, files)

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..cookbooks import load
-from ..cookbooks.explain import Explained
-from ..cookbooks.explain import explain as of_cookbook
-from ..cookbooks.sets import layers_of
+from ..cookbooks.explain import Explained, explain_cookbook
+from ..cookbooks.inputs import Inputs
 from ..errors import AskedWrongly, nearest
 from ..fleet.node import Node
-from ..fleet.project import Project
-from .lifecycle import around_of, check_tables
+from .apart import Apart
+from .lifecycle import names_around
+from .site import Site
 
 
 def explain(
-    project: Project,
+    site: Site,
     node: Node,
     key: str,
     run: Mapping[str, Mapping[str, Any]] | None = None,
@@ -25,15 +25,15 @@ def explain(
 
     Raises ``AskedWrongly``: ``unknown-cookbook``, ``unknown-key``, and what is wrong with a value.
     """
-    loaded = load.load_paths(project.cookbooks)
+    project = site.project
     name, _, _ = key.partition(".")
-    cookbook = load.find(name, loaded)
-    layers = (
-        *layers_of(around_of(project, node, loaded)),
-        *project.attributes_for(node, run),
-    )
-    check_tables(layers, loaded)
-    every = of_cookbook(cookbook.attributes, name, layers) if cookbook.attributes else ()
+    layers = project.attributes_for(node, run)
+    around = names_around(project, node)
+    if project.apart:
+        every = Apart(site, (), around).explained(name, Inputs(layers=layers))
+    else:
+        loaded = load.load_paths(project.cookbooks)
+        every = explain_cookbook(name, around, layers, loaded)
     chosen = tuple(one for one in every if f"{one.key}.".startswith(f"{key}."))
     if not chosen:
         raise _unknown(key, [one.key for one in every])

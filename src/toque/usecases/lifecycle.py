@@ -19,16 +19,15 @@ from ..cookbooks.cookbook import Cookbook
 from ..cookbooks.inputs import Inputs
 from ..errors import AskedWrongly, Failed, nearest
 from ..fleet.app import App
-from ..fleet.attribute_layer import AttributeLayer
 from ..fleet.layer import EVENTS
 from ..fleet.node import Node
 from ..fleet.project import Project
 from ..fleet.release import Release, blank_release
 from ..fleet.source import Source
-from ..fleet.typed import check_some
 from ..node.model import Facts
 from ..node.values import Blob
 from ..node.wire import canonical
+from .apart import Apart
 from .converge import Parcel
 from .digests import blob_of, remembered_blob
 from .site import Repository, Site
@@ -88,18 +87,29 @@ def inputs_for(
     return inputs, files
 
 
-def recipes_for(project: Project, node: Node, event: str, only: Sequence[str] = ()) -> Chosen:
+def recipes_for(site: Site, node: Node, event: str, only: Sequence[str] = ()) -> Chosen | Apart:
     """The cookbooks whose recipe for ``event`` runs on ``node``, in the layer's order.
 
-    ``only`` names recipes by hand instead: ``COOKBOOK`` or ``COOKBOOK::EVENT``.
+    ``only`` names recipes by hand instead: ``COOKBOOK`` or ``COOKBOOK::EVENT``.  Those of a project
+    with other people's cookbooks are not imported, see ``apart.py``.
     Raises ``AskedWrongly("nothing-to-run")`` when the layer has none for the event.
     """
+    project = site.project
+    names = names_for(project, node, event, only)
+    if project.apart:
+        return Apart(site, names, names_around(project, node))
     loaded = load.load_paths(project.cookbooks)
-    around = around_of(project, node, loaded)
+    around = tuple(load.find(name, loaded) for name in names_around(project, node))
+    return Chosen([(load.find(name, loaded), event) for name, event in names], around, loaded)
+
+
+def names_for(
+    project: Project, node: Node, event: str, only: Sequence[str] = ()
+) -> tuple[tuple[str, str], ...]:
+    """Names of cookbooks and their events, as ``recipes_for`` says."""
     if only:
         pairs = [name.partition("::") for name in only]
-        by_hand = [(load.find(name, loaded), given or event) for name, _, given in pairs]
-        return Chosen(by_hand, around, loaded)
+        return tuple((name, given or event) for name, _, given in pairs)
     if node.layer not in project.layers:
         raise AskedWrongly(
             "unknown-layer",
@@ -118,19 +128,19 @@ def recipes_for(project: Project, node: Node, event: str, only: Sequence[str] = 
             found="no such line",
             place=str(project.spot / "layers" / node.layer),
         )
-    return Chosen([(load.find(name, loaded), event) for name in names], around, loaded)
+    return tuple((name, event) for name in names)
 
 
-def around_of(project: Project, node: Node, loaded: Mapping[str, Cookbook]) -> tuple[Cookbook, ...]:
+def names_around(project: Project, node: Node) -> tuple[str, ...]:
     """The cookbooks that the node's layer names for any event: what they set holds in all."""
     layer = project.layers.get(node.layer)
     names = [name for event in EVENTS for name in layer.cookbooks(event)] if layer else []
-    return tuple(load.find(name, loaded) for name in dict.fromkeys(names))
+    return tuple(dict.fromkeys(names))
 
 
 def parcel(
     name: str,
-    chosen: Chosen,
+    chosen: Chosen | Apart,
     inputs: Inputs,
     files: Mapping[str, tuple[Blob, Path]],
 ) -> tuple[Compiled, Parcel]:
@@ -138,28 +148,18 @@ def parcel(
 
     Raises ``BadCookbook``, and ``AskedWrongly`` for attributes of cookbooks that there are not.
     """
-    check_tables(inputs.layers, chosen.loaded)
-    compiled = compile_plan(name, chosen.recipes, replace(inputs, around=chosen.around))
+    if isinstance(chosen, Apart):
+        compiled = chosen.compiled(
+            name, inputs, {sha256: blob for sha256, (blob, _) in files.items()}
+        )
+    else:
+        load.check_tables(inputs.layers, chosen.loaded)
+        compiled = compile_plan(name, chosen.recipes, replace(inputs, around=chosen.around))
     secrets = dict(compiled.secrets)
     for environment in inputs.environments.values():
         secrets.update(environment.named)
     blobs = {sha256: files[sha256] for sha256 in compiled.blobs}
     return compiled, Parcel(compiled.plan, secrets, blobs)
-
-
-def check_tables(layers: Sequence[AttributeLayer], loaded: Mapping[str, Cookbook]) -> None:
-    """Attributes of a cookbook that there is not are a mistake, not something to pass over.
-
-    What is set for this run is compared with its attribute class, used by a recipe or not.
-    Raises ``AskedWrongly``: ``unknown-cookbook``, ``unknown-key``, ``wrong-type``.
-    """
-    for layer in layers:
-        for name, table in layer.tables.items():
-            spot = layer.spot / name
-            load.check_known(name, loaded, place=str(spot))
-            kind = load.find(name, loaded).attributes if layer.name == "run" else None
-            if kind is not None:
-                check_some(kind, table, spot)
 
 
 def delivery_of(

@@ -16,6 +16,7 @@ from .place import Place
 from .site import Site
 
 if TYPE_CHECKING:
+    from .apart import Apart
     from .lifecycle import Chosen
 
 Attributes = Mapping[str, Mapping[str, Any]]
@@ -151,11 +152,11 @@ def _parcel(
 ) -> carry.Parcel:
     """What to send; a mistake in a cookbook is told without waiting for the node's facts."""
 
-    def find() -> Chosen:
+    def find() -> Chosen | Apart:
         # The compiler is imported, and recipes are found, while the connection is made.
         from .lifecycle import recipes_for
 
-        return recipes_for(site.project, place.node, event, only)
+        return recipes_for(site, place.node, event, only)
 
     def compile_them() -> carry.Parcel:
         from .lifecycle import inputs_for, parcel

@@ -32,7 +32,10 @@ class Repository(Protocol):
 
 @dataclass(frozen=True)
 class Site:
-    """A project with its surroundings; ``state`` is its private directory."""
+    """A project with its surroundings; ``state`` is its private directory.
+
+    ``apart`` has a job done by a process that sees the given folders and nothing else.
+    """
 
     project: Project
     store: SecretStore
@@ -40,6 +43,7 @@ class Site:
     open_repository: Callable[[str, str], Repository]
     uv: Callable[[], Path]
     by: str
+    apart: Callable[[bytes, Sequence[Path]], bytes]
 
     def environment(self, app: App) -> Environment:
         """All variables of ``app``, secrets made on first use.  Raises ``AskedWrongly``."""
