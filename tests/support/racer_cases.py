@@ -75,6 +75,7 @@ ELSEWHERE = {
     "postgres_extension": "the database server writes",
     "postgres_grant": "the database server writes",
     "postgres_role": "the database server writes",
+    "reboot": "writes /run only, which is root's",
     "retired": "stops units and writes nothing",
     "service": "starts and enables units below /etc/systemd, which is root's",
     "sudoers": "writes /etc/sudoers.d only, which is root's",

@@ -2,9 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, List, Optional, Tuple
+from typing import ClassVar, FrozenSet, List, Optional, Sequence, Tuple
 
 from .. import nft
+from ..claim import Claim
 from ..errors import StepFailed
 from ..inits import choose
 from ..nft import FirewallRule
@@ -97,6 +98,9 @@ class Firewall(Resource):
                 raise Invalid(
                     "rules", "ports, and networks such as 10.0.0.0/8", str(error)
                 ) from None
+
+    def claims(self) -> Sequence[Claim]:
+        return (Claim(STORED), *self._unit().claims())
 
     def wanted(self) -> Optional[State]:
         if self.absent:

@@ -164,6 +164,13 @@ def test_a_machine_without_systemd_is_refused():
     assert caught.value.code == "firewall-needs-systemd"
 
 
+def test_what_it_writes_is_its_own():
+    assert [claim.path for claim in FIREWALL.claims()] == [
+        "/etc/toque-firewall.nft",
+        "/etc/systemd/system/toque-firewall.service",
+    ]
+
+
 def test_an_absent_one_leaves_nothing_of_it():
     kernel = Kernel()
     converge(FIREWALL, kernel.system)
