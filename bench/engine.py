@@ -1,6 +1,6 @@
 """The engine beside the least that looks at the same things, and beside other tools.
 
-    scripts/bench engine [--json] [--only W2] [--rounds N] [--write]
+    scripts/bench engine [--json] [--only W2] [--rounds N] [--alone] [--write]
 
 Every round runs everything once, one after another, so that a busy moment of this host hits all
 alike.  Slow peers run fewer rounds, and none longer than CAP_S: the result says how many.  Before
@@ -76,7 +76,9 @@ def main() -> int:
     asked = arguments()
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="toque-bench-") as folder:
-        for workload, result in measured(asked.only or list(COOKBOOK), asked.rounds, Path(folder)):
+        others = () if asked.alone else peers()
+        wanted = asked.only or list(COOKBOOK)
+        for workload, result in measured(wanted, others, asked.rounds, Path(folder)):
             found[workload] = result
             if workload in COOKBOOK:
                 for line in page.table({workload: result}):
@@ -99,15 +101,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one object as the last line")
     parser.add_argument("--only", action="append", choices=list(COOKBOOK), help="one workload")
     parser.add_argument("--rounds", type=int, default=5, help="of each, interleaved (5)")
+    parser.add_argument("--alone", action="store_true", help="without the other tools")
     parser.add_argument("--write", action="store_true", help="rewrite docs/bench.md and its plot")
     return parser.parse_args()
 
 
 def measured(
-    wanted: Sequence[str], rounds: int, folder: Path
+    wanted: Sequence[str], others: Sequence[Peer], rounds: int, folder: Path
 ) -> Iterator[tuple[str, dict[str, Any] | float]]:
     """Each workload with its result, and the two measurements that have no workload."""
-    others = peers()
     image = (*PACKAGES, *Scene("W2", steps(COOKBOOK["W2"]), (), folder, "").packages)
     single = [workload for workload in ("W1", "W2", "W5") if workload in wanted]
     if single:
@@ -170,7 +172,7 @@ def tool_of(peer: Peer, rounds: int) -> Tool:
 def compared(scene: Scene, others: Sequence[Peer], rounds: int) -> dict[str, Any]:
     """Everything on machines that are right already, or (W5) right but for one file."""
     todo = list(tools(scene, others, rounds))
-    for peer, (_, own) in zip(others, todo[-len(others) :]):
+    for peer, (_, own) in zip(others, todo[len(todo) - len(others) :]):
         peer.write(own)
     series = {tool.name: Series() for tool, _ in todo}
     for tool, own in todo:

@@ -70,7 +70,7 @@ def bars(found: Mapping[str, Any]) -> Iterator[str]:
     for workload, most in FLOORS.items():
         if workload in found:
             yield f"* {workload}: at most {most} times the floor; {found[workload]['times_floor']}."
-    if "W2" in found:
+    if "W2" in found and found["W2"]["peers"]:
         fastest = min(peer["wall_s"] for peer in found["W2"]["peers"].values())
         times = fastest / found["W2"]["toque_s"]
         yield f"* W2: at least {AHEAD_OF_PEERS:g} times faster than the fastest peer; {times:.1f}."

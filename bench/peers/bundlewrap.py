@@ -65,6 +65,7 @@ def items(scene: Scene, files: Path) -> str:
     """The bundle's items.py."""
     texts = scene.contents(files)
     triggers = {"triggers": ["action:reload_nginx"]}
+    after = {"needs": ["pkg_apt:"]}
     found: dict[str, dict[str, dict[str, object]]] = {
         "pkg_apt": {name: {} for name in scene.packages},
         "groups": {f["name"]: {} for f in scene.fields("group")},
@@ -75,16 +76,23 @@ def items(scene: Scene, files: Path) -> str:
         "directories": {f["path"]: owned(f) for f in scene.fields("directory")},
         "files": {
             f["path"]: owned(f)
-            | {"source": texts[f["path"]].name, "content_type": "text"}
+            | {"source": texts[f["path"]].name, "content_type": "text", **after}
             | (triggers if f["path"] in scene.reloads else {})
             for f in scene.fields("file")
         },
         "symlinks": {
-            f["path"]: {"target": f["target"]} | (triggers if f["path"] in scene.reloads else {})
+            f["path"]: {"target": f["target"], **after}
+            | (triggers if f["path"] in scene.reloads else {})
             for f in scene.fields("link")
         },
-        "svc_systemd": {f["name"]: {"enabled": True} for f in scene.fields("service")},
-        "actions": {"reload_nginx": {"command": "systemctl reload nginx", "triggered": True}},
+        "svc_systemd": {f["name"]: {"enabled": True, **after} for f in scene.fields("service")},
+        "actions": {
+            "reload_nginx": {
+                "command": "systemctl reload nginx",
+                "triggered": True,
+                "needs": ["svc_systemd:nginx"],
+            }
+        },
     }
     return "".join(f"{kind} = {value!r}\n" for kind, value in found.items() if value)
 
