@@ -35,6 +35,7 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
         "name": "a", "uris": ("https://a.example",), "suites": ("stable",),
         "components": ("main",), "signed_by": ED25519, "fingerprints": (ED25519_FINGERPRINT,),
     },
+    "archive": {"path": "/srv/x", "source": "/srv/x.tar", "sha256": "0" * 64, "owner": "app"},
     "block": {"path": "/etc/a", "name": "a", "text": "b", "check": ("true",)},
     "certificate": {"path": "/etc/c", "key_path": "/etc/k", "names": ("a.example",)},
     "checkout": {
@@ -50,6 +51,9 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
         "app": "a",
     },
     "directory": {"path": "/srv/d", "owner": "app", "group": "app", "parents": True},
+    "download": {
+        "path": "/srv/f", "url": "https://a.example/f", "sha256": "0" * 64, "timeout_s": 0.01,
+    },
     "file": {"path": "/etc/f", "content": "x", "owner": "app", "check": ("true",)},
     "firewall": {"rules": (), "otherwise": "drop"},
     "git": {
@@ -77,6 +81,7 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
         "role": "a", "database": "b", "privileges": ("SELECT",), "on": "tables", "names": ("t",),
     },
     "postgres_role": {"name": "a", "password": "x"},
+    "reboot": {},
     "releases": {"app": "a", "current": ID, "user": "app", "keep": 1},
     "retired": {"app": "a", "keep_unit": f"a-{ID}.service", "drain_s": 0.01},
     "service": {"name": "a", "running": True, "enabled": True},
