@@ -8,13 +8,12 @@ from ..cookbooks.compile import Compiled
 from ..node.engine import walk
 from ..node.journal import MemoryJournal
 from ..node.model import Outcome, Report, Status
-from ..node.resources import TYPES
 from ..node.resources.command import Command
 from ..node.wire import digest
 from ..usecases.converge import succeeded
 from .machine import Machine
 from .recipes import RecipePlan
-from .standins import STANDINS
+from .standins import standin
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def check(plan: Compiled, machine: Machine | None = None) -> Run:
 
 
 def _walked(plan: Compiled, machine: Machine, *, check: bool) -> Run:
-    made = {resource.kind: type(resource) for resource in plan.resources.values()}
+    made = {r.kind: standin(r.kind) or type(r) for r in plan.resources.values()}
     for resource in plan.resources.values():
         if isinstance(resource, Command):
             machine.believe(resource)
@@ -66,7 +65,7 @@ def _walked(plan: Compiled, machine: Machine, *, check: bool) -> Run:
     outcomes = walk(
         plan.plan,
         machine,
-        {**TYPES, **made, **STANDINS},
+        made,
         journal=journal,
         secrets=plan.secrets,
         check=check,

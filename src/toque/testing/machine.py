@@ -16,6 +16,7 @@ from ..node.memory import MemorySystem, Program
 from ..node.model import Facts
 from ..node.paths import Data
 from ..node.probe import Answer
+from ..node.resource import Resource
 from ..node.resources.command import Command
 from ..node.system import Result
 from . import accounts, tools
@@ -59,6 +60,7 @@ class Machine(MemorySystem):
         self.lacks = frozenset(lacks)
         self.journal = MemoryJournal()
         self.believed: list[tuple[str, ...]] = []
+        self.stood_in: dict[str, Resource] = {}  # steps that were believed to be done, by id
         self.apt = Apt(self)
         self.systemctl = Systemctl(self)
         self.postgres = Postgres(self)

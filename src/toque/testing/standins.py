@@ -1,17 +1,20 @@
-"""Stand-ins for the steps that speak to git, uv or a running app.
+"""Stand-ins for steps whose work is not in memory: git, uv, a running app, the kernel's tables.
 
-They read and leave behind what the real ones do, as far as other steps look, so that a deploy can
-be converged in memory.  Their work is shown by the tests of a kitchen suite.
+Those of a deploy read and leave behind what the real ones do, as far as other steps look.  Of the
+kinds in ``BELIEVED`` the machine only remembers that they were done.  Their real work is shown by
+the tests of a kitchen suite.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..node.errors import NotReady
 from ..node.inits import choose
 from ..node.resource import Resource, State
+from ..node.resources import TYPES
 from ..node.resources.checkout import Checkout
 from ..node.resources.http_check import HttpCheck
 from ..node.resources.instance import Instance
@@ -65,6 +68,52 @@ class HttpCheckInMemory(HttpCheck):
             return super().found(system)
         system.believed.append(("GET", self.url))
         return self.wanted()
+
+
+class _Believed:
+    """What a stand-in of a believed kind does, in front of the type itself."""
+
+    together = False
+
+    def found(self: Any, system: Any) -> State | None:
+        done = system.stood_in.get(self.id)
+        if done is None:
+            return None
+        return self.wanted() if vars(done) == vars(self) else {}
+
+    def fix(self: Any, system: Any, keys: frozenset[str]) -> None:
+        system.believed.append((self.kind, self.key))
+        system.stood_in.pop(self.id, None)
+        if self.wanted() is not None:
+            system.stood_in[self.id] = self
+
+    def show(self, found: State | None, keys: frozenset[str]) -> Sequence[str]:
+        return ("believed, not done, in memory",)
+
+
+BELIEVED = (
+    "archive",
+    "certificate",
+    "download",
+    "firewall",
+    "git",
+    "hostname",
+    "locale",
+    "mount",
+    "postgres_extension",
+    "postgres_grant",
+    "swap_file",
+    "sysctl",
+    "timezone",
+)
+
+
+def standin(kind: str) -> type[Resource] | None:
+    """What stands in for a kind in memory, or None for those that work there as they are."""
+    if kind in BELIEVED:
+        made: type[Resource] = type(f"{kind}_in_memory", (_Believed, TYPES[kind]), {})
+        return made
+    return STANDINS.get(kind)
 
 
 STANDINS: Mapping[str, type[Resource]] = {
