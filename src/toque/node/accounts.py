@@ -4,9 +4,9 @@ Only /etc/passwd, /etc/shadow and /etc/group: what ``useradd`` writes and what a
 from LDAP and the like are not seen here and cannot be managed by us.
 """
 
-from dataclasses import dataclass
 from typing import Dict, List, Set, Tuple
 
+from .record import dataclass
 from .system import System
 
 

@@ -5,7 +5,7 @@ by itself.  So a type says what it manages, and a plan in which two claims meet 
 is written.
 """
 
-from dataclasses import dataclass
+from .record import dataclass
 
 
 @dataclass(frozen=True)

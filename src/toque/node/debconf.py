@@ -1,11 +1,11 @@
 """Answers to what packages would ask when they are installed, given to debconf beforehand."""
 
 import re
-from dataclasses import dataclass
 from typing import List, Mapping, Sequence, Union
 
 from .dpkg import ENVIRONMENT
 from .errors import StepFailed
+from .record import dataclass
 from .resource import Invalid
 from .system import System
 from .values import Secret

@@ -4,10 +4,10 @@ Measured: after 40 kills of dpkg in the middle of its work apt refused to go on 
 ``dpkg --configure -a`` alone was not enough in 32 of them; the ladder below repaired all 40.
 """
 
-from dataclasses import dataclass
 from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 from .errors import StepFailed
+from .record import dataclass
 from .system import Result, System
 
 STATUS = "/var/lib/dpkg/status"
@@ -86,6 +86,8 @@ def parse_status(text: str) -> Dict[str, Installed]:
             key, colon, value = line.partition(": ")
             if colon and key in ("Package", "Status", "Version", "Architecture"):
                 found[key] = value.strip()
+                if len(found) == 4:  # most of a paragraph is its description
+                    break
         words = found.get("Status", "").split()
         if "Package" not in found or len(words) != 3:
             continue

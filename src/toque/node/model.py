@@ -1,8 +1,10 @@
 """The values that travel: steps and plans going out, outcomes and reports coming back."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Mapping, Optional, Tuple
+
+from .record import dataclass
 
 Fields = Mapping[str, Any]
 

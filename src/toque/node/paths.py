@@ -7,11 +7,12 @@ import contextlib
 import errno
 import os
 import stat as modes
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO, Callable, Iterable, Iterator, List, Optional, Tuple, Union
 
 from . import owners
 from .errors import StepFailed
+from .record import dataclass
 from .walk import Place, directory, explained, parent, sync
 
 CLOSED = os.O_NOFOLLOW | os.O_CLOEXEC

@@ -1,9 +1,9 @@
 """The processes of a machine, as /proc tells them: proc(5)."""
 
 import contextlib
-from dataclasses import dataclass
 from typing import List
 
+from .record import dataclass
 from .system import System
 
 LONGEST = 100  # characters of a command line that are shown

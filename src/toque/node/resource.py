@@ -7,10 +7,10 @@ the same text to read and to fix.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any, ClassVar, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from .claim import Claim
+from .record import dataclass
 from .system import System
 
 State = Mapping[str, Any]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .caller import Caller
 
 Say = Callable[[Mapping[str, Any]], None]
-USUAL = ("directory", "file", "link", "package", "service", "user")  # kinds in most plans
+USUAL = ("directory", "file", "group", "link", "package", "service", "user")  # kinds in most plans
 
 
 def serve(mode: str, machine: Mapping[str, Any], stdin: BinaryIO, say: Any, state: str) -> int:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -33,6 +32,7 @@ from .errors import NotReady, StepFailed
 from .look import Look
 from .model import Facts
 from .paths import Data, Stat
+from .record import dataclass
 
 if TYPE_CHECKING:
     from .caller import Caller

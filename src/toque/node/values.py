@@ -1,7 +1,8 @@
 """Values that are not plain data: a text that may not be shown, and bytes that travel apart."""
 
-from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from .record import dataclass
 
 
 class Secret:

@@ -14,10 +14,10 @@ import contextlib
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from typing import Iterator, List, Tuple
 
 from .errors import NotReady, StepFailed
+from .record import dataclass
 
 OPEN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MOST_LINKS = 40  # as the kernel: path_resolution(7)

@@ -3,8 +3,8 @@
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 
+from ..record import dataclass
 from . import Unquotable, one_line
 
 LONGEST = 8000  # bytes; sshd and ssh read lines of up to 8 KiB in all supported versions

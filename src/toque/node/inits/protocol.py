@@ -1,9 +1,9 @@
 """What every init system offers, and the state of one unit as a value."""
 
-from dataclasses import dataclass
 from typing import List, Protocol, Sequence, Tuple, Union
 
 from ..errors import NotReady
+from ..record import dataclass
 
 UNIT_DIRECTORIES = (
     "/etc/systemd/system",

@@ -57,10 +57,14 @@ CLASSES: Dict[str, str] = {
 class Types(Mapping[str, Type[Resource]]):
     """Kinds to classes; the module of a kind has its name."""
 
+    def __init__(self) -> None:
+        self._found: Dict[str, Type[Resource]] = {}  # asked for once a step
+
     def __getitem__(self, kind: str) -> Type[Resource]:
-        name = CLASSES[kind]
-        found: Type[Resource] = getattr(import_module(f".{kind}", __name__), name)
-        return found
+        if kind not in self._found:
+            name = CLASSES[kind]
+            self._found[kind] = getattr(import_module(f".{kind}", __name__), name)
+        return self._found[kind]
 
     def __iter__(self) -> Iterator[str]:
         return iter(CLASSES)

@@ -1,11 +1,11 @@
 """Directories: existence, owner and mode."""
 
 import os
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional, Sequence
 
 from ..claim import Claim
 from ..errors import StepFailed
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
 

@@ -1,13 +1,13 @@
 """Files: content, owner and mode."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, Optional, Sequence, Tuple, Union
 
 from .. import backups, checked
 from ..claim import Claim
 from ..errors import NotReady, StepFailed
 from ..paths import Stat
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State, show_states
 from ..system import System
 from ..values import Blob, Secret

@@ -1,10 +1,10 @@
 """Groups of a machine, through groupadd, groupmod and groupdel."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, Optional, Tuple
 
 from ..accounts import accounts, members, teams
 from ..errors import NotReady
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
 from .user import valid_name

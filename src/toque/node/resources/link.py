@@ -1,9 +1,9 @@
 """Symbolic links."""
 
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..claim import Claim
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 from .directory import valid_path

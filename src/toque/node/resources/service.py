@@ -1,13 +1,13 @@
 """Whether a service runs now and whether it starts at boot."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Sequence, Tuple
 
 from ..errors import StepFailed
 from ..inits import choose, unit_name
 from ..inits.protocol import missing
 from ..model import Action
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

@@ -1,7 +1,6 @@
 """Users of a machine, through useradd, usermod and userdel."""
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from .. import authorized_keys
@@ -10,6 +9,7 @@ from ..claim import Claim
 from ..errors import NotReady, StepFailed
 from ..formats import Unquotable, publickey
 from ..processes import processes_of
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State, show_states
 from ..system import System, command_failed
 from ..values import Secret
