@@ -110,6 +110,7 @@ class Desk:
             env={
                 "PATH": f"{self.top / 'bin'}:/usr/bin:/bin", "HOME": str(self.top / "home"),
                 "TERM": "xterm-256color", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8",
+                "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             },
             stdout=its if terminal else subprocess.PIPE,
             stderr=its if terminal else subprocess.STDOUT,

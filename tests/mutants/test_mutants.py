@@ -15,7 +15,7 @@ from source_tree import ROOT
 RULES = rules()
 MUTANTS = [mutant for rule in RULES for mutant in rule.mutants]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)  # all of them, on a busy machine
 
 
 def judged(mutants: Sequence[Mutant]) -> dict[Mutant, str]:

@@ -92,7 +92,9 @@ def survivors(mutants: Sequence[Mutant], directory: Path) -> dict[Mutant, str]:
     with ExitStack() as stack:
         first = stack.enter_context(Worker(ROOT, directory / "0"))
         ids = sorted({test for mutant in mutants for test in mutant.red})
-        sound = first.run(ids, keep_bytecode=True)
+        sound: Ends = {}
+        for file in sorted({test.split("::")[0] for test in ids}):
+            sound |= first.run([t for t in ids if t.startswith(f"{file}::")], keep_bytecode=True)
         trees.put(first)
         for number in range(1, SIDE_BY_SIDE):
             trees.put(stack.enter_context(Worker(first.tree, directory / str(number))))

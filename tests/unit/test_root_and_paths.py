@@ -17,6 +17,7 @@ from source_tree import SRC, called, modules
 THROUGH = {"node/paths.py", "node/walk.py", "node/unpack/fill.py"}
 STATE_ONLY = {
     "node/blobs.py": "bytes that travelled beside plans",
+    "node/calling.py": "that a run's caller has come again",
     "node/detach.py": "the record of a run",
     "node/calling.py": "the file that says that a run's caller has come",
     "node/follow.py": "the file that asks a run to stop",

@@ -160,6 +160,25 @@ def test_a_debt_survives_a_failed_walk_and_is_paid_by_the_next() -> None:
     assert journal.owed() == ()
 
 
+def test_a_verb_that_fails_is_still_owed() -> None:
+    """Nothing in between may forget it: a kill is no different from a failure here."""
+    system, journal = MemorySystem(files={"/b": b"x"}), MemoryJournal()
+    system.put("/log", kind="directory")  # where performing appends
+
+    outcomes = run(
+        system,
+        step("/a", notify=(Action("note:/b", "reload"),)),
+        step("/b"),
+        journal=journal,
+    )
+    system.remove("/log")
+    again = run(system, step("/b"), journal=journal)
+
+    assert outcomes[-1].status.value == "failed"
+    assert again[0].actions == ("reload",)
+    assert journal.owed() == ()
+
+
 def test_a_fix_that_broke_after_the_change_still_owes() -> None:
     system, journal = MemorySystem(files={"/svc": b"x"}), MemoryJournal()
     tell = (Action("note:/svc", "restart"),)

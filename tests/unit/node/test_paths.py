@@ -258,6 +258,15 @@ class TestWalk:
             assert failed.value.code == "unsafe-path"
         assert os.listdir(tmp_path / "victim") == ["f"]
 
+    @as_root
+    def test_link_of_somebody_else_in_a_directory_of_ours_is_refused(self, tmp_path):
+        (tmp_path / "victim").mkdir()
+        os.symlink("victim", tmp_path / "x")
+        os.lchown(tmp_path / "x", APP, APP)
+        with pytest.raises(StepFailed) as failed:
+            put(tmp_path / "x" / "f")
+        assert failed.value.code == "unsafe-path"
+
     def test_our_link_in_a_directory_of_others_is_refused(self, tmp_path, app_dir):
         (tmp_path / "victim").mkdir()
         os.symlink(tmp_path / "victim", app_dir / "x")  # owned by us, as a hard link to it is

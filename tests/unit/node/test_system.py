@@ -54,6 +54,7 @@ def test_directory_is_entered_by_the_user_and_not_by_root(system, tmp_path: Path
             system.run(["cat", "f"], user=OTHER, cwd=str(top / "link"))
         assert failed.value.code == "command-failed"
         assert system.run(["cat", "f"], cwd=str(top / "link")).out == b"for root"
+        assert system.run(["pwd"], user=OTHER, cwd=str(top)).text == f"{top}\n"
     finally:
         (top / "closed" / "inside" / "f").unlink()
         (top / "link").unlink()

@@ -576,3 +576,36 @@ def test_run_ids_sort_by_time_and_do_not_repeat() -> None:
 
     assert len(set(first)) == 50
     assert {run[:9] for run in first} == {first[0][:9]}
+
+
+def test_bytes_are_sent_once(tmp_path: Path) -> None:
+    """What waits to be sent is in our memory: a node could fill it by asking again."""
+    (tmp_path / "b").write_bytes(b"12345")
+    blob = Blob("ab" * 32, 5)
+
+    def answer(order: dict[str, Any], stdin: BinaryIO, out: BinaryIO) -> None:
+        tell(out, {"type": "need-blobs", "blobs": [blob.sha256, blob.sha256]})
+        good(order, stdin, out)
+
+    parcel = Parcel(PLAN, blobs={blob.sha256: (blob, tmp_path / "b")})
+
+    assert fails(MemoryTransport(node(answer)), parcel).code == "node-speaks-wrongly"
+
+
+@pytest.mark.parametrize("lie", [{"run": "20260101T000000-000000"}, {"digest": "f" * 64}], ids=str)
+def test_report_of_something_else_is_refused(lie: dict[str, str]) -> None:
+    def answer(order: dict[str, Any], stdin: BinaryIO, out: BinaryIO) -> None:
+        told = report(order, DONE)
+        tell(out, start(order), {**told, "report": {**told["report"], **lie}})
+
+    assert fails(MemoryTransport(node(answer))).code == "node-speaks-wrongly"
+
+
+def test_code_that_a_node_makes_up_is_no_code_of_an_error() -> None:
+    made_up = Outcome("file:/a", Status.FAILED, trouble={"code": "../../etc", "message": "no"})
+    told, _ = converge(MemoryTransport(node(lambda o, i, out: tell(out, report(o, made_up)))))
+
+    with pytest.raises(StepError) as caught:
+        carry.succeeded(told, "web1")
+
+    assert caught.value.code == "step-failed"

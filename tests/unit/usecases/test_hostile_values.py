@@ -108,7 +108,7 @@ def story(at: int, line: bytes) -> MemoryTransport:
     return MemoryTransport(main)
 
 
-CASES = [(at, way) for at, event in enumerate(events("RUN")) for way in spots(event)]
+KINDS = [event["type"] for event in events("RUN")]
 
 
 @pytest.fixture(autouse=True)
@@ -116,20 +116,23 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carry.time, "sleep", lambda seconds: None)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_value_in_any_field_is_a_bug_or_drives_the_terminal(
-    capsys: pytest.CaptureFixture[str], record_property: Any
+    kind: str, capsys: pytest.CaptureFixture[str], record_property: Any
 ) -> None:
+    at = KINDS.index(kind)
+    sound = events("RUN")[at]
     ends: dict[str, int] = {}
-    for at, way in CASES:
-        for line in lines(events("RUN")[at], way):
-            code = end_of(story(at, line), (at, way, line[:200]))
+    for way in spots(sound):
+        for line in lines(sound, way):
+            code = end_of(story(at, line), (kind, way, line[:200]))
             ends[code] = ends.get(code, 0) + 1
             out, err = capsys.readouterr()
-            assert not steers(out + err), (at, way, line[:200], out, err)
-    count = sum(ends.values())
-    record_property("figure", f"{len(CASES)} fields, {count} values, bugs 0, ends {ends}")
-    assert count == len(CASES) * (len(ODD) + len(RAW))
-    assert ends["report"] > 100 < ends["node-speaks-wrongly"]
+            assert not steers(out + err), (kind, way, line[:200], out, err)
+    fields, count = len(list(spots(sound))), sum(ends.values())
+    record_property("figure", f"{fields} fields, {count} values, bugs 0, ends {ends}")
+    assert count == fields * (len(ODD) + len(RAW))
+    assert set(ends) - {"report"}  # some of it was refused
 
 
 def end_of(transport: MemoryTransport, case: object) -> str:
