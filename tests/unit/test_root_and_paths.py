@@ -19,7 +19,6 @@ STATE_ONLY = {
     "node/blobs.py": "bytes that travelled beside plans",
     "node/calling.py": "that a run's caller has come again",
     "node/detach.py": "the record of a run",
-    "node/calling.py": "the file that says that a run's caller has come",
     "node/follow.py": "the file that asks a run to stop",
     "node/journal.py": "the lock, the token, debts and runs",
     "node/lastplan.py": "the last plan of each name",
