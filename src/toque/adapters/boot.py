@@ -85,7 +85,6 @@ def sync_directory(path: str) -> None:
 
 def install(data: bytes, sha: str, shelf: str) -> None:
     """Unpack beside and rename, so that a runtime is whole or not there."""
-    import compileall
     import hashlib
     import shutil
     import tempfile
@@ -95,8 +94,7 @@ def install(data: bytes, sha: str, shelf: str) -> None:
     final = os.path.join(shelf, sha)
     fresh = tempfile.mkdtemp(prefix=".new-", dir=shelf)
     try:
-        unpack(data, fresh)
-        compileall.compile_dir(fresh, ddir=final, quiet=2)
+        unpack(data, fresh)  # Python keeps byte code of what is used, a third, when it is used
         for folder, _, _ in os.walk(fresh):
             sync_directory(folder)
         try:
