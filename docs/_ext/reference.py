@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,30 +28,64 @@ MADE = "<!-- made by docs/_ext/reference.py; edit the code instead -->\n\n"
 
 
 def type_words(annotation: object) -> str:
-    """A type as a person reads it: ``text or nothing`` stays code, but without module names."""
-    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    for prefix in ("typing.", "toque.node.resource.", "toque.node.values.", "toque.node."):
-        text = text.replace(prefix, "")
-    return text.replace("|", "\\|")
+    """A type as one writes it today, ``str | None``, although nodes run Python 3.9's."""
+    if annotation is type(None):
+        return "None"
+    if annotation is ...:
+        return "..."
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(type_words, inner))
+    name = getattr(origin or annotation, "__name__", str(annotation))
+    return f"{name}[{', '.join(map(type_words, inner))}]" if inner else name
 
 
-def default_words(field: dataclasses.Field[object]) -> str:
-    if field.default is not dataclasses.MISSING:
-        return f"`{field.default!r}`"
-    if field.default_factory is not dataclasses.MISSING:
-        return f"`{field.default_factory()!r}`"
-    return "required"
+def default_words(name: str, default: object) -> str:
+    octal = name.endswith("mode") and isinstance(default, int)
+    return f"`{default:#05o}`" if octal else f"`{default!r}`"
+
+
+def field_rows(declared: type) -> list[str]:
+    """A table of the fields of a dataclass or a named tuple."""
+    if dataclasses.is_dataclass(declared):
+        defaults = {
+            f.name: f.default_factory()
+            if f.default_factory is not dataclasses.MISSING
+            else f.default
+            for f in dataclasses.fields(declared)
+        }
+    else:
+        known = declared._field_defaults
+        defaults = {name: known.get(name, dataclasses.MISSING) for name in declared._fields}
+    hints = typing.get_type_hints(declared)
+    rows = ["| field | type | default |", "|---|---|---|"]
+    for name, default in defaults.items():
+        shown = type_words(hints[name]).replace("|", "\\|")
+        usual = "required" if default is dataclasses.MISSING else default_words(name, default)
+        rows.append(f"| `{name}` | `{shown}` | {usual} |")
+    return rows
+
+
+def parts(annotation: object) -> Iterator[type]:
+    """The named tuples in a type: fields of fields, such as ``FirewallRule``."""
+    for inner in typing.get_args(annotation):
+        yield from parts(inner)
+    if hasattr(annotation, "_field_defaults"):
+        yield typing.cast(type, annotation)
+
+
+def described(declared: type) -> list[str]:
+    return [inspect.cleandoc(declared.__doc__ or ""), "", *field_rows(declared), ""]
 
 
 def resource_section(kind: str, declared: type) -> str:
-    lines = [f"## {declared.__name__}", "", inspect.cleandoc(declared.__doc__ or ""), ""]
-    lines += ["| field | type | default |", "|---|---|---|"]
-    hints = typing.get_type_hints(declared)
-    for field in dataclasses.fields(declared):
-        shown = type_words(hints.get(field.name, field.type))
-        lines.append(f"| `{field.name}` | `{shown}` | {default_words(field)} |")
+    lines = [f"## {declared.__name__}", "", *described(declared)]
     verbs = ", ".join(f"`{verb}`" for verb in getattr(declared, "verbs", ()))
-    lines += ["", f"Kind `{kind}`. Notifications it answers: {verbs or 'none'}.", ""]
+    lines += [f"Kind `{kind}`. Notifications it answers: {verbs or 'none'}.", ""]
+    for part in dict.fromkeys(
+        p for t in typing.get_type_hints(declared).values() for p in parts(t)
+    ):
+        lines += [f"### {part.__name__}", "", *described(part)]
     return "\n".join(lines)
 
 
@@ -58,12 +93,14 @@ def resources_page() -> str:
     """Every registered resource type, in the order of their names."""
     from toque.node.resources import TYPES
 
-    types = sorted(TYPES.items(), key=lambda pair: pair[1].__name__)
+    found = sorted(TYPES.items(), key=lambda pair: pair[1].__name__)
     head = (
         "# Resources\n\nWhat a recipe can add to a plan."
-        "\nA field of `None` is not managed: what is there stays.\n\n"
+        "\nA field of `None` is not managed: what is there stays."
+        "\nA `Secret` comes from `r.secret(...)`, a `Blob` is a file by its hash."
+        "\n[Writing a cookbook](../guides/cookbook.md) shows them at work.\n\n"
     )
-    return MADE + head + "\n".join(resource_section(kind, declared) for kind, declared in types)
+    return MADE + head + "\n".join(resource_section(kind, declared) for kind, declared in found)
 
 
 def commands(
@@ -80,7 +117,7 @@ def commands(
 
 
 def command_section(path: tuple[str, ...], command: click.Command) -> str:
-    context = click.Context(command, info_name=" ".join(path))
+    context = click.Context(command, info_name=" ".join(path), help_option_names=["-h", "--help"])
     level = "#" * min(len(path) + 1, 4)
     return f"{level} {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```\n"
 
