@@ -4,7 +4,7 @@ tests/machine/test_formats.py."""
 import shlex
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from toque.node.formats import Unquotable, cron, ini, nginx, postgres, publickey, sudoers, unit
@@ -111,6 +111,7 @@ def test_ini_value_is_written_as_it_is():
 
 
 @given(some.text(some.characters(codec="utf-8"), max_size=30))
+@example("it's 5 % \\ $HOME")
 def test_a_shell_reads_a_cron_word_as_the_value(text):
     try:
         quoted = cron.word(text)
