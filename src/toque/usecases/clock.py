@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ..errors import Trouble
-
-Event = Mapping[str, Any]
+from .answers import Event
 
 # Less than this breaks nothing that we know of; TLS, apt and log lines side by side do suffer
 # from more, and Kerberos refuses five minutes (RFC 4120, 1.6).

@@ -12,26 +12,25 @@ import json
 import re
 import secrets as randomness
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 from ..errors import Failed, ToqueError, Unreachable
 from ..node.model import Facts, Outcome, Plan, Report
 from ..node.values import Blob
-from ..node.wire import digest, facts_from, outcome_from, outcome_json, plan_json, report_from
+from ..node.wire import digest, facts_from, outcome_json, plan_json
 from ..ports import Channel, Transport
+from .answers import Event, events, raise_refused, report_in
 from .clock import watch_clock
 from .connecting import Connecting
 from .reboot import back
 
-Event = Mapping[str, Any]
 Watch = Callable[[Event], None]
 REATTACH_WAITS_S = (0.2, 1.0, 3.0, 8.0)  # a reboot of the network, not of the node
 LOST = ("connection-lost", "no-answer")  # after these the node may still be at it
-OURS = ("reattach", "rebooted", "warning")  # events that no node may put into our mouth
 HOSTILE = ("node-speaks-wrongly", "node-output-too-long")  # such a node is not asked again
 
 
@@ -93,10 +92,10 @@ def gather_facts(transport: Transport) -> Facts:
 def ask(transport: Transport, argv: list[str], wanted: str) -> Event:
     """One question to the node program: the first event of type ``wanted``."""
     with transport.open(argv) as channel:
-        for event in _events(channel):
+        for event in events(channel):
             if event.get("type") == wanted:
                 return event
-            _refused(event)
+            raise_refused(event)
         raise Unreachable(
             "no-answer",
             f"{transport.name} ended without an answer to {argv[0]}",
@@ -173,14 +172,14 @@ class Session:
 
     @cached_property
     def _incoming(self) -> Iterator[Event]:
-        return _events(self._channel)
+        return events(self._channel)
 
     @cached_property
     def _told(self) -> Event:
         for event in self._incoming:
             if event.get("type") == "facts":
                 return event
-            _refused(event)
+            raise_refused(event)
         raise self._silent("without telling its facts")
 
     def _converse(self, parcel: Parcel, run: str, by: str, watch: _Seen, stop: Stop) -> Report:
@@ -192,9 +191,9 @@ class Session:
                 if kind == "need-blobs":
                     _send_blobs(self._channel, offered, event)
                 elif kind == "report":
-                    return _own(report_from(event["report"]), run, parcel)
+                    return report_in(event, run, None if parcel.again else parcel.plan)
                 elif kind != "facts":
-                    _refused(event)
+                    raise_refused(event)
                     if kind == "start":  # a word before it would land among the blobs
                         stop.attach(self._channel)
                         watch_clock(event, watch.watch)
@@ -294,19 +293,6 @@ def _send_blobs(channel: Channel, offered: dict[str, tuple[Blob, Path]], event: 
         channel.send_bytes(offered.pop(sha256)[1].read_bytes())
 
 
-def _own(report: Report, run: str, parcel: Parcel | None = None) -> Report:
-    """The report, if it is of what was ordered: whose it is is never for the node to say."""
-    ordered = "" if parcel is None or parcel.again else digest(parcel.plan)
-    if report.run != run or (ordered and report.digest != ordered):
-        raise Unreachable(
-            "node-speaks-wrongly",
-            "the node reports on something else than it was asked to do",
-            expected=f"run {run}" + (f" of plan {ordered[:16]}" if ordered else ""),
-            found=f"run {report.run[:100]} of plan {report.digest[:16]}",
-        )
-    return report
-
-
 class _Seen:
     """Counts the run's own events, so that those told again after an attach are not shown twice."""
 
@@ -382,10 +368,10 @@ def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
     with transport.open(["attach", run]) as channel:
         try:
             stop.attach(channel)
-            for number, event in enumerate(_events(channel)):
+            for number, event in enumerate(events(channel)):
                 if event.get("type") == "report":
-                    return _own(report_from(event["report"]), run)
-                _refused(event)
+                    return report_in(event, run)
+                raise_refused(event)
                 if number >= known:
                     seen(event)
         finally:
@@ -397,140 +383,3 @@ def _call(transport: Transport, run: str) -> None:
     """A run asks whether we still get there by a new connection: silence is an answer too."""
     with contextlib.suppress(ToqueError):
         ask(transport, ["call", run], "called")
-
-
-def _events(channel: Channel) -> Iterator[Event]:
-    for line in channel.lines():
-        try:
-            event = json.loads(line, parse_constant=_no_number)
-        except (ValueError, RecursionError) as error:
-            raise Unreachable(
-                "node-speaks-wrongly", "the node answered with something that is not JSON"
-            ) from error
-        if not isinstance(event, dict):
-            raise Unreachable("node-speaks-wrongly", "the node answered with a bare value")
-        _well_formed(event)
-        if event.get("type") not in OURS:
-            yield event
-
-
-def _no_number(text: str) -> NoReturn:
-    """NaN and Infinity, which no JSON has: we would print them in ours."""
-    raise ValueError(f"{text} is no JSON")
-
-
-def _well_formed(event: Event) -> None:
-    """What a node says is hostile until parsed: a wrong shape is the node's fault, not our bug."""
-    kind = event.get("type")
-    try:
-        if kind == "outcome":
-            outcome_from(event["outcome"])
-        elif kind == "report":
-            report_from(event["report"])
-        elif kind in ("facts", "releases"):
-            facts_from(event["facts"])
-            _releases(event)
-        elif kind == "need-blobs":
-            _texts(event["blobs"])
-        elif kind in ("step", "progress"):
-            _texts([event["id"], event.get("text", "")])
-        elif kind == "runs":
-            _runs(event)
-        elif kind == "refused":
-            if event.get("holder") is not None:
-                time.localtime(int(event["holder"].get("since", 0)))
-            for one in event.get("moved", ()):
-                _texts([one["step"], one["place"], one["was"], one["is"]])
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, ArithmeticError) as error:
-        raise Unreachable(
-            "node-speaks-wrongly",
-            f"the node sent a wrong {kind!r}",
-            found=f"{type(error).__name__}: {error}"[:500],
-        ) from error
-
-
-def _releases(event: Event) -> None:
-    for entry in event.get("releases", ()):
-        _texts([entry["id"], entry["commit"], entry.get("deployed_at") or ""])
-
-
-def _runs(event: Event) -> None:
-    for entry in event["runs"]:
-        _texts([entry["run"]])
-    dict(event["holder"] or {})
-
-
-def _texts(values: Iterable[object]) -> None:
-    for value in values:
-        if not isinstance(value, str):
-            raise TypeError(f"a {type(value).__name__} where a text belongs")
-
-
-def _refused(event: Event) -> None:
-    """Raise what a ``refused`` event means; other events pass."""
-    if event.get("type") != "refused":
-        return
-    code, found = event.get("code"), str(event.get("found", ""))
-    if code == "node-busy":
-        holder = event.get("holder") or {}
-        since = time.strftime("%H:%M:%S", time.localtime(int(holder.get("since", 0))))
-        raise Failed(
-            "node-busy",
-            "another run holds this node",
-            expected="no other run",
-            found=f"{holder.get('plan', 'a run')} by {holder.get('by', 'someone')} since {since}",
-            hint="wait for it to end, or look with: toque runs TARGET",
-        )
-    if code == "plan-moved":
-        raise Failed(
-            "plan-moved",
-            "the node is not as it was when the plan was made; nothing was changed",
-            expected="what the plan has seen",
-            found=f"{len(event['moved'])} steps that differ",
-            hint="make a new plan and look at it: toque plan TARGET --out FILE",
-            log=[
-                f"{one['step']} ({one['place']}): was {one['was']}, is {one['is']}"
-                for one in event["moved"]
-            ],
-        )
-    if code == "no-last-converge":
-        raise Failed(
-            "no-last-converge",
-            "the node remembers no converge of these recipes",
-            expected="an earlier toque converge or setup of the same event and recipes",
-            found=found,
-            hint="converge first, or compare with the cookbooks: toque plan TARGET",
-        )
-    if code == "secrets-gone":
-        raise Failed(
-            "secrets-gone",
-            "the last converge needed secrets that the project no longer has",
-            found=found,
-            hint="converge again: toque converge TARGET",
-        )
-    if code == "plan-altered":
-        raise Failed("plan-altered", "the plan that arrived is not the one sent", found=found)
-    if code == "not-root":
-        raise Unreachable(
-            "not-root",
-            "the node program does not run as root",
-            expected="root, or sudo = true for this node in toque.toml",
-            found=found,
-        )
-    if code == "run-unknown":
-        raise Failed("run-unknown", "the node does not know this run", found=found)
-    if code == "run-broken-off":
-        raise Failed(
-            "run-broken-off",
-            "the run ended without a report (killed, or the machine went down)",
-            hint="run the same command again: what was owed is still owed",
-        )
-    if code == "node-not-writable":
-        raise Unreachable(
-            "node-not-writable",
-            "the node could not store what this run needs; nothing was changed",
-            expected="a writable /var/lib/toque with some MiB free",
-            found=found,
-            hint="df -h /var/lib; findmnt -T /var/lib",
-        )
-    raise Unreachable("node-speaks-wrongly", f"the node refused: {code} {found}")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ..errors import Failed, Unreachable
-
-Event = Mapping[str, Any]
+from .answers import Event
 
 BACK_S = 900.0  # servers with much memory check it for minutes before they boot
 LOOK_S = 2.0
