@@ -93,6 +93,7 @@ class Recorder:
 
     Neither may hold up or end the walk: a full disk silences the record, a connection that stands
     still is given up after ``PATIENCE_S`` (the controller attaches again and reads the record).
+    That a step begins is told when it takes long or does something: most end at once as they were.
     """
 
     def __init__(self, path: str, wire: int) -> None:
@@ -100,25 +101,42 @@ class Recorder:
         self.disk: Optional[int] = os.open(path, flags, 0o600)
         self.wire: Optional[int] = wire
         self._waiting = b""
+        self._begun: Optional[Mapping[str, Any]] = None  # a step that nobody was told of yet
         self._flushed = time.monotonic()
         os.set_blocking(wire, False)
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        self._waiting += json.dumps(event).encode("utf-8") + b"\n"
-        last = event["type"] == "report"
         # What went as it should can wait for its neighbours: a write for each costs more than
         # the look at most things does.
-        quiet = event["type"] == "step" or event.get("outcome", {}).get("status") == "ok"
+        quiet = True
+        if event["type"] == "step":
+            self._begun = event
+        elif event.get("outcome", {}).get("status") == "ok":
+            self._begun = None
+            self._add(event)
+        else:
+            quiet = False
+            self._tell_begun()
+            self._add(event)
         if not quiet or time.monotonic() > self._flushed + LINGER_S:
-            self.flush(last=last)
+            self.flush(last=event["type"] == "report")
 
     def flush(self, *, last: bool = False) -> None:
         """Let out what waits; to be called before anything that may take long."""
+        self._tell_begun()
         data, self._waiting = self._waiting, b""
         self._flushed = time.monotonic()
         if data:
             self._record(data, last=last)
             self._send(data)
+
+    def _tell_begun(self) -> None:
+        if self._begun is not None:
+            self._add(self._begun)
+            self._begun = None
+
+    def _add(self, event: Mapping[str, Any]) -> None:
+        self._waiting += json.dumps(event).encode("utf-8") + b"\n"
 
     def _record(self, data: bytes, last: bool) -> None:
         if self.disk is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ..errors import Failed, Unreachable
@@ -20,7 +21,7 @@ def events(channel: Channel) -> Iterator[Event]:
     """What a node says, one by one.  Raises ``Unreachable("node-speaks-wrongly")``."""
     for line in channel.lines():
         try:
-            event = json.loads(line, parse_constant=_no_number)
+            event = _JSON.decode(line.decode())
         except (ValueError, RecursionError) as error:
             raise Unreachable(
                 "node-speaks-wrongly", "the node answered with something that is not JSON"
@@ -104,7 +105,8 @@ def raise_refused(event: Event) -> None:
 
 def report_in(event: Event, run: str, plan: Plan | None = None) -> Report:
     """The report, if it is of what was ordered: whose it is is never for the node to say."""
-    report = report_from(event["report"])
+    with _parsing("report"):
+        report = report_from(event["report"])
     ordered = "" if plan is None else digest(plan)
     if report.run != run or (ordered and report.digest != ordered):
         raise Unreachable(
@@ -121,14 +123,28 @@ def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no JSON")
 
 
-def _well_formed(event: Event) -> None:
+_JSON = json.JSONDecoder(parse_constant=_no_number)  # json.loads would make one for each event
+
+
+@contextmanager
+def _parsing(kind: object) -> Iterator[None]:
     """What a node says is hostile until parsed: a wrong shape is the node's fault, not our bug."""
-    kind = event.get("type")
     try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, ArithmeticError) as error:
+        raise Unreachable(
+            "node-speaks-wrongly",
+            f"the node sent a wrong {kind!r}",
+            found=f"{type(error).__name__}: {error}"[:500],
+        ) from error
+
+
+def _well_formed(event: Event) -> None:
+    """Parse what is only passed on here, so that it can be relied on everywhere."""
+    kind = event.get("type")
+    with _parsing(kind):
         if kind == "outcome":
             outcome_from(event["outcome"])
-        elif kind == "report":
-            report_from(event["report"])
         elif kind in ("facts", "releases"):
             facts_from(event["facts"])
             _releases(event)
@@ -143,12 +159,6 @@ def _well_formed(event: Event) -> None:
                 time.localtime(int(event["holder"].get("since", 0)))
             for one in event.get("moved", ()):
                 _texts([one["step"], one["place"], one["was"], one["is"]])
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, ArithmeticError) as error:
-        raise Unreachable(
-            "node-speaks-wrongly",
-            f"the node sent a wrong {kind!r}",
-            found=f"{type(error).__name__}: {error}"[:500],
-        ) from error
 
 
 def _releases(event: Event) -> None:
