@@ -127,13 +127,14 @@ class Shown:
             mark, colour = "*", "cyan"
         seconds = f"  {outcome.seconds:.1f}s" if outcome.seconds >= 0.1 else ""
         verbs = printable(f"  ({', '.join(outcome.actions)})") if outcome.actions else ""
-        self.line(click.style(f"  {mark} {printable(outcome.step)}{verbs}", fg=colour) + seconds)
+        lines = [click.style(f"  {mark} {printable(outcome.step)}{verbs}", fg=colour) + seconds]
         if self.diffs:
             for text in outcome.diff:
                 text = printable(text)
-                self.line("      " + click.style(text, fg=DIFF_COLOURS.get(text[:1])))
+                lines.append("      " + click.style(text, fg=DIFF_COLOURS.get(text[:1])))
         for note in outcome.notes:
-            self.line(f"      note: {printable(note)}")
+            lines.append(f"      note: {printable(note)}")
+        self.line("\n".join(lines))
 
     def summary(self, node: str, report: Report) -> None:
         """One closing line a person can trust: how much changed, how long, what is owed."""
@@ -152,6 +153,8 @@ class Shown:
 def printable(text: str) -> str:
     """A node's text without what could drive a terminal (C0, C1, bidirectional controls)."""
     text = text.replace("\r\n", "\n").replace("\n", " / ")  # a line of ours stays one line
+    if text.isprintable():  # as nearly all is; bidirectional controls are not
+        return text
     return "".join(c if c == "\t" or (c.isprintable() and not _bidi(c)) else "\ufffd" for c in text)
 
 
