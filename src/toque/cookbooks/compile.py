@@ -12,6 +12,7 @@ from ..node.resource import Invalid, Resource
 from ..node.values import Blob
 from ..node.wire import encode_value
 from .cookbook import Cookbook
+from .fieldtypes import misfits
 from .guards import check_guards
 from .inputs import Inputs
 from .order import arrange
@@ -105,19 +106,34 @@ def _validate(added: Added) -> None:
     try:
         added.resource.validate()
     except Invalid as error:
-        raise _bad_field(added.resource.id, error, added.place) from error
+        raise _bad_field(_called(added.resource), error, added.place) from error
     except (TypeError, ValueError, AttributeError) as error:
         # A check met a value of another type than the one it is for, e.g. mode="0644".
-        given = ", ".join(
-            f"{f.name}={getattr(added.resource, f.name)!r}" for f in fields(added.resource)
-        )
-        raise BadCookbook(
-            "bad-resource-field",
-            f"a field of {added.resource.id} has a wrong type",
-            expected="values of the types that the resource declares",
-            found=f"{error}, with {given}"[:500],
-            place=added.place,
-        ) from error
+        raise _wrong_type(added, misfits(added.resource), f"{error}, with ") from error
+    if wrong := misfits(added.resource):
+        raise _wrong_type(added, wrong)
+
+
+def _called(resource: Resource) -> str:
+    """Its id; only its kind when a wrong value is in what the id is made of."""
+    try:
+        return resource.id
+    except (TypeError, AttributeError):
+        return resource.kind
+
+
+def _wrong_type(added: Added, wrong: Mapping[str, str], error: str = "") -> BadCookbook:
+    given = {f.name: getattr(added.resource, f.name) for f in fields(added.resource)}
+    found = ", ".join(f"{name}={given[name]!r}" for name in wrong or given)
+    known = ", ".join(f"{name}: {words}" for name, words in wrong.items())
+    return BadCookbook(
+        "bad-resource-field",
+        f"a field of {_called(added.resource)} has a wrong type",
+        expected=known or "values of the types that the resource declares",
+        found=(found if wrong else error + found)[:500],
+        hint="write a mode as a number, such as 0o644" if "mode" in wrong else "",
+        place=added.place,
+    )
 
 
 def _bad_field(what: str, error: Invalid, place: str) -> BadCookbook:
