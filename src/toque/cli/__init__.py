@@ -6,6 +6,7 @@ below holds each name with its one-line help.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -81,7 +82,7 @@ def cli() -> None:
     """From a git repository to a running, watched site on machines you control.
 
     Exit status: 0 done, 2 asked wrongly, 3 the cookbook is wrong, 4 a node cannot be reached,
-    5 the converge or deploy failed, 70 a bug of ours.
+    5 the converge or deploy failed, 70 a bug of ours.  With NO_COLOR set, nothing is coloured.
     """
 
 
@@ -90,10 +91,19 @@ def main(argv: Sequence[str] | None = None, *, ahead: Ahead | None = None) -> No
 
     Every error leaves here, as words or, with ``--json``, as one JSON object.
     """
+    # https://no-color.org: any text but the empty one; rich reads it by itself.
+    colour = False if os.environ.get("NO_COLOR") else None
+    with click.Context(cli, color=colour):  # errors have no other context
+        _run(argv, ahead, colour)
+
+
+def _run(argv: Sequence[str] | None, ahead: Ahead | None, colour: bool | None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         _no_empty_word(arguments)
-        status = cli.main(arguments, prog_name="toque", standalone_mode=False, obj=ahead)
+        status = cli.main(
+            arguments, prog_name="toque", standalone_mode=False, obj=ahead, color=colour
+        )
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)

@@ -226,3 +226,18 @@ def test_printable_keeps_what_people_write() -> None:
     text = "Grüße, 世界 \t {'a': 1} ~/x"
 
     assert printable(text) == text
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_no_color_is_heeded_on_a_terminal(tmp_path: Path, no_color: str, coloured: bool) -> None:
+    ours, theirs = os.openpty()
+    environ = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
+    subprocess.run(
+        [sys.executable, "-m", "toque", "node", "list"], cwd=tmp_path, env=environ, stderr=theirs
+    )
+    said = os.read(ours, 10_000)
+    os.close(ours)
+    os.close(theirs)
+
+    assert b"no-project" in said
+    assert (b"\x1b[" in said) is coloured
