@@ -35,8 +35,8 @@ def drift(
     """List what differs on TARGET from what its last converge made; changes nothing.
 
     It is the plan of that converge that is compared, so a cookbook that was edited since makes no
-    difference (toque plan shows that).  Commands and other steps without a state are left out.
-    Recipes are those of that converge, when it was given any.
+    difference (toque plan shows that).  Steps that leave no state are left out, such as commands
+    that do not say what shows that they were done.  Recipes are those of that converge, when it was given any.
     """
     project, site = asked.here()
 

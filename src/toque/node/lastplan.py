@@ -47,7 +47,7 @@ def recall(state: str, name: str) -> Optional[Plan]:
 
 
 def standing(plan: Plan, secrets: Mapping[str, str]) -> Plan:
-    """The steps that declare a state, without those that only do something, such as commands."""
+    """The steps that declare a state, without those that only do something, such as a reboot."""
     types = types_of(plan)
     steps = tuple(
         step
