@@ -2,13 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet, Optional, Sequence, Tuple
+from typing import ClassVar, Tuple
 
-from ..claim import Claim
-from ..resource import Invalid, Resource, State
-from ..system import System
-
-PREFERENCES = "/etc/apt/preferences.d"
+from ..fragment import Fragment
+from ..resource import Invalid
+from .file import File
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _PACKAGES = re.compile(r"[A-Za-z0-9.+*?:\[\]/^$|-]+\Z")
@@ -18,7 +16,7 @@ _PIN = re.compile(
 
 
 @dataclass(frozen=True)
-class AptPin(Resource):
+class AptPin(Fragment):
     """A preference of apt: ``AptPin("backports", ("git*",), "release n=bookworm-backports", 500)``.
 
     ``name`` is that of the file in /etc/apt/preferences.d.  ``packages`` are names, with ``*``;
@@ -35,13 +33,15 @@ class AptPin(Resource):
     priority: int = 0
     absent: bool = False
     kind: ClassVar[str] = "apt_pin"
-    disturbs: ClassVar[Optional[FrozenSet[str]]] = frozenset({"files"})
 
-    def validate(self) -> None:
+    @property
+    def file(self) -> File:
         if not _NAME.match(self.name):
             raise Invalid("name", "letters, digits, - and _", self.name)
-        if self.absent:
-            return
+        path = f"/etc/apt/preferences.d/{self.name}.pref"
+        return File(path, absent=True) if self.absent else File(path, self._text())
+
+    def _text(self) -> str:
         if not self.packages:
             raise Invalid("packages", "at least one name", self.packages)
         for one in self.packages:
@@ -52,28 +52,5 @@ class AptPin(Resource):
         if self.priority == 0 or not -32768 < self.priority < 32767:
             # apt_preferences(5): 0 is undefined, and apt reads 16 bits
             raise Invalid("priority", "a number other than 0, of 16 bits", self.priority)
-
-    def claims(self) -> Sequence[Claim]:
-        return (Claim(self._path()),)
-
-    def wanted(self) -> Optional[State]:
-        return None if self.absent else {"preference": self._text()}
-
-    def found(self, system: System) -> Optional[State]:
-        try:
-            return {"preference": system.read(self._path()).decode("utf-8", "replace")}
-        except FileNotFoundError:
-            return None
-
-    def fix(self, system: System, keys: FrozenSet[str]) -> None:
-        if self.absent:
-            system.remove(self._path())
-        else:
-            system.write(self._path(), self._text().encode())
-
-    def _text(self) -> str:
         packages = " ".join(self.packages)
         return f"Package: {packages}\nPin: {self.pin}\nPin-Priority: {self.priority}\n"
-
-    def _path(self) -> str:
-        return f"{PREFERENCES}/{self.name}.pref"

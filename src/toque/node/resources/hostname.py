@@ -74,6 +74,7 @@ class Hostname(Resource):
                 "this machine has no name of its own to change",
                 expected=f"a file {LIVE}",
                 found="a changed root without /proc, which shares its host's name",
+                hint=f'leave the step out there: when=Guard("exists", "{LIVE}")',
             )
         return name.strip()
 

@@ -39,7 +39,7 @@ class Timezone(Resource):
             raise Invalid("name", "a time zone such as Europe/Zurich or Etc/UTC", self.name)
 
     def claims(self) -> Sequence[Claim]:
-        return (Claim(LINK),)
+        return (Claim(LINK), Claim(TEXT))
 
     def wanted(self) -> State:
         return {"zone": self.name, "text": self.name}

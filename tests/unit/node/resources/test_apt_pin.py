@@ -21,6 +21,17 @@ def test_a_pin_is_a_file_and_its_absence_none():
     assert gone.found(system) is None
 
 
+def test_a_pin_that_apt_could_not_read_is_put_right_and_shown():
+    pin = AptPin("back", ("git",), "version 1.*", 500)
+    system = MemorySystem()
+    system.put(PATH, b"Package: git\nPin: version 1.*\nPin-Priority: 100\n", mode=0o600)
+    keys = differing(pin.wanted(), pin.found(system))
+    assert keys == {"content", "mode"}
+    assert "+Pin-Priority: 500" in "\n".join(pin.show(pin.found(system), keys))
+    pin.fix(system, keys)
+    assert pin.found(system) == pin.wanted()
+
+
 @pytest.mark.parametrize(
     ("field", "values"),
     [

@@ -26,6 +26,10 @@ def test_a_zone_is_linked_and_named():
     assert converge(ZURICH, system) == frozenset()
 
 
+def test_both_files_of_the_zone_are_claimed():
+    assert {claim.path for claim in ZURICH.claims()} == {LINK, TEXT}
+
+
 def test_what_timedatectl_writes_is_the_same_zone():
     system = machine("../usr/share/zoneinfo/Europe/Zurich", b"Europe/Zurich\n")
 
