@@ -75,7 +75,8 @@ def parts(annotation: object) -> Iterator[type]:
 
 
 def described(declared: type) -> list[str]:
-    return [inspect.cleandoc(declared.__doc__ or ""), "", *field_rows(declared), ""]
+    words = inspect.cleandoc(declared.__doc__ or "").replace("::\n\n", ":\n\n")  # as in reST
+    return [words, "", *field_rows(declared), ""]
 
 
 def resource_section(kind: str, declared: type) -> str:

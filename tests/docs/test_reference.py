@@ -35,6 +35,7 @@ def test_fields_of_fields_have_a_table_of_their_own() -> None:
     page = reference.resources_page()
 
     assert page.index("## Firewall\n") < page.index("### FirewallRule\n") < page.index("## Git\n")
+    assert "takes:\n\n    Firewall(" in page
     assert "| `action` | `str` | required |" in page
 
 
