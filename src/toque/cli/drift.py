@@ -36,7 +36,8 @@ def drift(
 
     It is the plan of that converge that is compared, so a cookbook that was edited since makes no
     difference (toque plan shows that).  Steps that leave no state are left out, such as commands
-    that do not say what shows that they were done.  Recipes are those of that converge, when it was given any.
+    that do not say what shows that they were done.  Recipes are those of that converge, when it
+    was given any.
     """
     project, site = asked.here()
 
