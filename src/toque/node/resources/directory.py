@@ -111,7 +111,11 @@ def valid_path(field: str, path: str) -> None:
 
 
 def valid_mode(mode: Optional[int]) -> None:
-    if mode is not None and not 0 <= mode <= 0o7777:
+    if mode is None:
+        return
+    # 644 is 0o1204, which nobody means; what 512 to 777 say in octal is good for nothing.
+    forgotten = 512 <= mode <= 777 and set(str(mode)) <= set("01234567")
+    if forgotten or not 0 <= mode <= 0o7777:
         raise Invalid("mode", "an octal mode such as 0o644", mode)
 
 

@@ -104,3 +104,14 @@ def test_link_never_replaces_or_removes_a_file(tmp_path, system, absent):
         apply(Link(str(tmp_path / "l"), "x", absent=absent), system)
     assert failed.value.code == "wrong-kind"
     assert (tmp_path / "l").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("mode", [644, 755, 600, 0o10000, -1])
+def test_mode_without_its_0o_is_refused(mode):
+    with pytest.raises(Invalid, match="octal"):
+        Directory("/srv/a", mode=mode).validate()
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o2755, 0o755, 0, None])
+def test_mode_that_somebody_may_mean_is_taken(mode):
+    Directory("/srv/a", mode=mode).validate()
