@@ -61,7 +61,8 @@ RELOAD = {"name": "reload nginx", "systemd_service": {"name": "nginx", "state": 
 
 def tasks(scene: Scene) -> Iterable[Mapping[str, Any]]:
     """A task for each kind, looping over its items; packages are one transaction."""
-    yield {"apt": {"name": scene.packages, "install_recommends": False}}
+    if scene.packages:
+        yield {"apt": {"name": scene.packages, "install_recommends": False}}
     yield each("group", [{"name": f["name"]} for f in scene.fields("group")])
     keys = ("name", "group", "home", "shell")
     people = [{k: f[k] for k in keys} | {"create_home": False} for f in scene.fields("user")]

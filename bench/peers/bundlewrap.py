@@ -65,7 +65,7 @@ def items(scene: Scene, files: Path) -> str:
     """The bundle's items.py."""
     texts = scene.contents(files)
     triggers = {"triggers": ["action:reload_nginx"]}
-    after = {"needs": ["pkg_apt:"]}
+    after = {"needs": ["pkg_apt:"]} if scene.packages else {}
     found: dict[str, dict[str, dict[str, object]]] = {
         "pkg_apt": {name: {} for name in scene.packages},
         "groups": {f["name"]: {} for f in scene.fields("group")},
@@ -94,6 +94,8 @@ def items(scene: Scene, files: Path) -> str:
             }
         },
     }
+    if not scene.reloads:
+        del found["actions"]
     return "".join(f"{kind} = {value!r}\n" for kind, value in found.items() if value)
 
 
