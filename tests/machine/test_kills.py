@@ -260,22 +260,22 @@ def test_walk_killed_at_every_boundary_of_its_steps(
         target.round += 1
         target.write()
         target.sh("rm -rf /etc/killed/a1 /etc/killed/c2; userdel -r killed 2>/dev/null")
-        begun = 0
+        ended = 0
 
         def watch(event: Mapping[str, Any], at: int = boundary) -> None:
-            nonlocal begun, steps
+            nonlocal ended, steps
             if event["type"] == "start":
                 steps = event["steps"]
-            if event["type"] == "step":
-                begun += 1
-                if begun == at + 1:
+            if event["type"] == "outcome":
+                ended += 1
+                if ended == at + 1:
                     target.sh("pkill -KILL -f 'python3 -I -S -X utf8'")
 
         found = bootstrap.open_project(target.directory)
         place = bootstrap.connect(found.node("web1"), found.directory)
         with contextlib.suppress(ToqueError):
             usecase.setup(bootstrap.open_site(found), place, watch=watch)
-        assert begun > boundary
+        assert ended > boundary
         assert target.right()
         boundary += 1
     assert boundary > 15

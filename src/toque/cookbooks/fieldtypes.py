@@ -47,6 +47,7 @@ def _kinds(resource: type[Resource]) -> Mapping[str, tuple[type, ...]]:
         hint = hints[field.name]
         options = get_args(hint) if get_origin(hint) is Union else (hint,)
         kinds = tuple(get_origin(option) or option for option in options)
-        if all(isinstance(kind, type) for kind in kinds) and object not in kinds:
+        plain = all(isinstance(kind, type) for kind in kinds)  # from 3.11 on Any is one, too
+        if plain and not {object, Any} & set(kinds):
             found[field.name] = kinds
     return found

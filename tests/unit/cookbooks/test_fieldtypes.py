@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 
 from toque import Command, Cookbook, Directory, File, Package, Service, Timer, User
@@ -53,3 +56,15 @@ def test_the_recipe_s_line_is_told(resource):
 
     assert caught.value.trouble.code == "bad-resource-field"
     assert "test_fieldtypes.py" in caught.value.trouble.place
+
+
+@dataclass(frozen=True)
+class Anything(File):
+    """A type whose author says nothing of one field."""
+
+    value: Any = None
+
+
+def test_field_that_takes_anything_is_left_alone() -> None:
+    assert misfits(Anything("/a", content="x", value=object())) == {}
+    assert set(misfits(Anything("/a", content=3, value=object()))) == {"content"}
