@@ -75,7 +75,7 @@ class Series:
 def main() -> int:
     asked = arguments()
     found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="toque-bench-") as folder:
+    with machine.alone(), tempfile.TemporaryDirectory(prefix="toque-bench-") as folder:
         others = () if asked.alone else peers()
         wanted = asked.only or list(COOKBOOK)
         for workload, result in measured(wanted, others, asked.rounds, Path(folder)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import shutil
@@ -101,6 +102,14 @@ class Bench:
         """How often systemd has reloaded nginx since the machine booted."""
         log = self.inside("journalctl", "-b", "--no-pager", "-o", "cat", "-u", "nginx")
         return log.count("Reloaded ")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One benchmark at a time on this host: two would measure, and clear away, each other."""
+    with STATE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

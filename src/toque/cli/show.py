@@ -78,6 +78,8 @@ class Shown:
     def __call__(self, event: Mapping[str, Any]) -> None:
         """One event from a node; unknown ones are passed over."""
         kind = event.get("type")
+        if self.quiet:
+            return
         if kind == "facts":
             self.machine(facts_from(event["facts"]))
         elif kind == "step":

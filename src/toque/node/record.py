@@ -38,21 +38,23 @@ def _initializer(cls: Any) -> Callable[..., None]:
     names = tuple(field.name for field in fields)
     blank: Dict[str, Any] = {field.name: field.default for field in fields}
     factories = [(f.name, f.default_factory) for f in fields if f.default_factory is not MISSING]
+    made = {name for name, _ in factories}
+    required = [name for name in names if blank[name] is MISSING and name not in made]
 
     def initialize(self: Any, /, *values: Any, **named: Any) -> None:
-        filled = dict(blank)  # in the order of the fields, which stays
-        filled.update(zip(names, values))
-        filled.update(named)
+        filled = dict(zip(names, values))
+        if len(values) < len(names) or named:
+            if values and named and not filled.keys().isdisjoint(named):
+                raise TypeError(_surplus(cls, names, values, named))
+            filled = {**blank, **filled, **named}  # in the order of the fields
         if len(filled) > len(names) or len(values) > len(names):
             raise TypeError(_surplus(cls, names, values, named))
-        if values and not named.keys().isdisjoint(names[: len(values)]):
-            raise TypeError(_surplus(cls, names, values, named))
+        if lacking := [name for name in required if filled[name] is MISSING]:
+            raise TypeError(f"{cls.__qualname__}.__init__() missing arguments: {lacking}")
         for name, factory in factories:
             if filled[name] is MISSING:
                 filled[name] = factory()
-        if MISSING in filled.values():
-            raise TypeError(_lacking(cls, filled))
-        self.__dict__.update(filled)
+        object.__setattr__(self, "__dict__", filled)
 
     return initialize
 
@@ -65,11 +67,6 @@ def _surplus(cls: Any, names: Tuple[str, ...], values: Tuple[Any, ...], named: A
         if name in names[: len(values)]:
             return f"{at} got multiple values for argument {name!r}"
     return f"{at} takes {len(names)} values but {len(values)} were given"
-
-
-def _lacking(cls: Any, filled: Dict[str, Any]) -> str:
-    lacking = ", ".join(repr(name) for name, value in filled.items() if value is MISSING)
-    return f"{cls.__qualname__}.__init__() missing required arguments: {lacking}"
 
 
 def _compared(self: Any) -> Tuple[Any, ...]:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ..errors import Failed, Unreachable
-from ..node.model import Plan, Report
-from ..node.wire import digest, facts_from, outcome_from, report_from
+from ..node.model import Report
+from ..node.wire import facts_from, outcome_from, report_from
 from ..ports import Channel
 
 Event = Mapping[str, Any]
@@ -103,11 +103,13 @@ def raise_refused(event: Event) -> None:
     raise Unreachable("node-speaks-wrongly", f"the node refused: {code} {found}")
 
 
-def report_in(event: Event, run: str, plan: Plan | None = None) -> Report:
-    """The report, if it is of what was ordered: whose it is is never for the node to say."""
+def report_in(event: Event, run: str, ordered: str = "") -> Report:
+    """The report, if it is of what was ordered: whose it is is never for the node to say.
+
+    ``ordered`` is the digest of the plan, where we know it.
+    """
     with _parsing("report"):
         report = report_from(event["report"])
-    ordered = "" if plan is None else digest(plan)
     if report.run != run or (ordered and report.digest != ordered):
         raise Unreachable(
             "node-speaks-wrongly",

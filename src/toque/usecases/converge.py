@@ -183,7 +183,8 @@ class Session:
         raise self._silent("without telling its facts")
 
     def _converse(self, parcel: Parcel, run: str, by: str, watch: _Seen, stop: Stop) -> Report:
-        self._channel.send(json.dumps(_order(parcel, run, by)).encode())
+        order = _order(parcel, run, by)
+        self._channel.send(json.dumps(order).encode())
         offered = dict(parcel.blobs)
         try:
             for event in self._incoming:
@@ -191,7 +192,7 @@ class Session:
                 if kind == "need-blobs":
                     _send_blobs(self._channel, offered, event)
                 elif kind == "report":
-                    return report_in(event, run, None if parcel.again else parcel.plan)
+                    return report_in(event, run, order.get("digest", ""))
                 elif kind != "facts":
                     raise_refused(event)
                     if kind == "start":  # a word before it would land among the blobs

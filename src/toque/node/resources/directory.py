@@ -106,7 +106,7 @@ def octal(mode: int) -> str:
 def valid_path(field: str, path: str) -> None:
     """Raise ``Invalid`` unless this can be the one spelling of a path on a node."""
     plain = path.startswith("/") and path != "/" and not path.startswith("//")
-    if not plain or os.path.normpath(path) != path or any(ord(c) < 32 for c in path):
+    if not plain or os.path.normpath(path) != path or min(path) < " ":
         raise Invalid(field, "an absolute path without .., // or a slash at the end", path)
 
 
