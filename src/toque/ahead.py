@@ -10,10 +10,11 @@ It is a guess: when something is wrong, nothing happens here, and whoever does i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from .errors import ToqueError
+from .node.record import dataclass
 
 if TYPE_CHECKING:
     from .fleet.project import Project

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -84,5 +83,7 @@ class Failed(ToqueError):
 
 def nearest(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
     """``did you mean 'x'?`` for the known word most like ``word``, or the empty string."""
+    from difflib import get_close_matches  # only for who asked wrongly
+
     close = get_close_matches(word, list(known), n=1)
     return f"did you mean '{close[0]}'?" if close else ""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from toque.errors import AskedWrongly
+from toque.node.record import dataclass
 
 from .target import NAME
 

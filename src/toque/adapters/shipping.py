@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 
 import toque.node
 from toque.errors import Failed
+from toque.node.record import dataclass
 
 from . import boot
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from toque.errors import AskedWrongly
+from toque.node.record import dataclass
 
 # No leading dash (an option), nothing a shell, ssh or known_hosts reads as more than a name.
 HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}(%[A-Za-z0-9_.-]{1,32})?")

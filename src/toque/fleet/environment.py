@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import quote
 
 from ..errors import AskedWrongly
+from ..node.record import dataclass
 from ..node.values import Secret
 from .app import App, Database
 from .names import here

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from ..errors import AskedWrongly, nearest
+from ..node.record import dataclass
 from .app import App
 from .attribute_layer import AttributeLayer
 from .checks import check_app, check_layer, check_node, check_stack

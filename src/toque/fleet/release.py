@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+
+from ..node.record import dataclass
 
 
 @dataclass(frozen=True)

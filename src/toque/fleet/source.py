@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..node.record import dataclass
 from ..node.values import Blob
 
 

@@ -104,6 +104,22 @@ def test_it_is_a_frozen_dataclass_to_everybody_else() -> None:
     assert repr(Further("/a", more=1)).endswith("more=1)")
 
 
+def test_what_is_to_be_checked_is_checked_when_all_is_there() -> None:
+    @dataclass(frozen=True)
+    class Port:
+        """A number."""
+
+        number: int = 22
+
+        def __post_init__(self) -> None:
+            if not 0 < self.number < 65536:
+                raise ValueError(self.number)
+
+    assert Port().number == 22
+    with pytest.raises(ValueError, match="70000"):
+        Port(70000)
+
+
 def test_an_own_initializer_and_own_methods_stay() -> None:
     @dataclass(frozen=True, init=False)
     class Names:
