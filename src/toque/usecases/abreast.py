@@ -44,7 +44,7 @@ def abreast(
 
     def here(function: Callable[[], R], /) -> R:
         answer: SimpleQueue[Callable[[], R]] = SimpleQueue()
-        jobs.put(lambda: answer.put(_tried(function)))
+        jobs.put(lambda: answer.put(tried(function)))
         return answer.get()()
 
     def run(number: int, place: Place) -> None:
@@ -69,7 +69,7 @@ def abreast(
     return [ended[number] for number in range(len(places))]
 
 
-def _tried(function: Callable[[], R]) -> Callable[[], R]:
+def tried(function: Callable[[], R]) -> Callable[[], R]:
     """A function that returns or raises what this one does now."""
     try:
         value = function()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Failed
-from ..node.model import Plan, Report
+from ..node.model import Facts, Plan, Report
 from ..node.wire import digest, marked
 from . import converge as carry
-from .abreast import Here, at_once
+from . import lastfacts
+from .abreast import Here, at_once, tried
 from .converge import Stop, Watch
 from .place import Place
 from .site import Site
@@ -150,7 +152,11 @@ def _parcel(
     only: Sequence[str],
     attributes: Attributes | None = None,
 ) -> carry.Parcel:
-    """What to send; a mistake in a cookbook is told without waiting for the node's facts."""
+    """What to send; a mistake in a cookbook is told without waiting for the node's facts.
+
+    A node is mostly what it was: the plan is made from the facts of last time while it is being
+    connected to, and made again if it tells others.
+    """
 
     def find() -> Chosen | Apart:
         # The compiler is imported, and recipes are found, while the connection is made.
@@ -158,7 +164,7 @@ def _parcel(
 
         return recipes_for(site, place.node, event, only)
 
-    def compile_them() -> carry.Parcel:
+    def compiled(facts: Facts) -> carry.Parcel:
         from .lifecycle import inputs_for, parcel
 
         inputs, files = inputs_for(site, place.node, facts, ports=place.ports, run=attributes)
@@ -166,5 +172,10 @@ def _parcel(
         return parcel(name, chosen, inputs, files)[1]
 
     chosen = here(find)
+    before = lastfacts.recall(site.state, place.node.name)
+    early = None if before is None else here(partial(tried, partial(compiled, before)))
     facts = session.facts
-    return here(compile_them)
+    if early is not None and facts == before:
+        return early()
+    lastfacts.remember(site.state, place.node.name, facts)
+    return here(partial(compiled, facts))
