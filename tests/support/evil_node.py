@@ -136,7 +136,7 @@ def deep_before_ready():
 def deep_facts():
     ready()
     nested = {"a": 1}
-    for _ in range(900):  # as deep as this side's own encoder goes
+    for _ in range(900):  # what a parser still takes and a copy does not
         nested = {"a": nested}
     say(facts(extra=nested))
     given = json.loads(source.readline())

@@ -25,6 +25,7 @@ from .values import Blob, Secret
 
 FORMAT = 1
 MARKS = ("$bytes", "$secret", "$blob")
+DEEPEST = 32  # levels of a fact: far more than one needs, far fewer than a copy of it can take
 
 
 def encode_value(
@@ -214,7 +215,17 @@ def facts_from(data: Mapping[str, Any]) -> Facts:
     for name, value in known.items():
         if type(value) is not type(getattr(blank, name)):
             raise TypeError(f"the fact {name} is a {type(value).__name__}")
+    _shallow(facts.extra, DEEPEST)
     return facts
+
+
+def _shallow(value: Any, left: int) -> None:
+    """What is nested deeper than can be copied or printed is no fact, but somebody's attack."""
+    if left == 0:
+        raise ValueError(f"facts are nested deeper than {DEEPEST} levels")
+    if isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            _shallow(item, left - 1)
 
 
 def _trouble(data: Any) -> Optional[Mapping[str, Any]]:
