@@ -11,12 +11,12 @@ import pytest
 
 from toque.node.errors import NotReady, StepFailed
 from toque.node.model import Facts
+from toque.node.realsystem import RealSystem
 from toque.node.resource import differing
 from toque.node.resources.postgres_database import PostgresDatabase
 from toque.node.resources.postgres_extension import PostgresExtension
 from toque.node.resources.postgres_grant import PostgresGrant
 from toque.node.resources.postgres_role import PostgresRole
-from toque.node.system import RealSystem
 from toque.node.values import Secret
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))

@@ -32,7 +32,7 @@ from toque_node.resources.command import Command
 from toque_node.resources.package import Package
 from toque_node.resources.service import Service
 from toque_node.resources.unit import Unit
-from toque_node.system import RealSystem
+from toque_node.realsystem import RealSystem
 
 system = RealSystem(Facts(os="debian", init=INIT))
 

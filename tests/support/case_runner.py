@@ -28,8 +28,9 @@ class Node:
             "facts",
             "journal",
             "model",
+            "programs",
+            "realsystem",
             "resources",
-            "system",
             "values",
             "wire",
         ):
@@ -107,7 +108,7 @@ class Node:
 
     def system(self):
         """A look at the machine that remembers nothing."""
-        return self._system.RealSystem(self.facts)
+        return self._realsystem.RealSystem(self.facts)
 
     # --- by hand ---------------------------------------------------------------------------------
 
@@ -149,7 +150,7 @@ class Node:
         """The machine as if these programs were not installed."""
         hidden = []
         try:
-            for directory in self._system.PATH.split(":"):
+            for directory in self._programs.PATH.split(":"):
                 for program in programs:
                     path = os.path.join(directory, program)
                     if os.path.lexists(path):

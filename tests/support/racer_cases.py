@@ -25,6 +25,7 @@ from toque.node.errors import StepFailed
 from toque.node.inits import UnitState
 from toque.node.journal import MemoryJournal
 from toque.node.model import Facts, Plan, Step
+from toque.node.realsystem import RealSystem
 from toque.node.resource import Resource
 from toque.node.resources import TYPES
 from toque.node.resources import current as current_module
@@ -44,7 +45,7 @@ from toque.node.resources.ssh_known_host import SshKnownHost
 from toque.node.resources.tree import Tree
 from toque.node.resources.user import User
 from toque.node.resources.venv import MARKER, Venv
-from toque.node.system import RealSystem, Result
+from toque.node.system import Result
 from toque.node.wire import encode_value, outcome_json
 
 HERE = f"{CORNER}/x"

@@ -149,4 +149,4 @@ def test_only_one_file_of_the_node_starts_programs() -> None:
     }
 
     # launch.py is text that becomes a program of its own, on machines without systemd.
-    assert starters - {"src/toque/node/inits/launch.py"} == {"src/toque/node/system.py"}
+    assert starters - {"src/toque/node/inits/launch.py"} == {"src/toque/node/programs.py"}

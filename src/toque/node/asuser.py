@@ -1,4 +1,4 @@
-"""Work on paths inside a user's own tree, done as that user.
+"""Programs of another user, and work on paths inside a user's own tree, done as that user.
 
 Whatever the owner of a tree swaps in there meanwhile leads only to where that owner could have
 gone anyway.  The work happens in a forked child that has given up root for good.
@@ -7,13 +7,47 @@ gone anyway.  The work happens in a forked child that has given up root for good
 import contextlib
 import json
 import os
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Tuple
 
 from .errors import NotReady, StepFailed
 
 
-def as_user(become: Callable[[], None], user: str, work: Callable[[], None]) -> None:
-    """Run ``work`` in a child that calls ``become`` first; what it raises is raised here."""
+def becoming(user: str, cwd: str) -> Tuple[Callable[[], None], str]:
+    """A function that turns a forked child into ``user`` for good, and that user's home.
+
+    Everything is looked up before the fork.  The child cannot gain privileges again
+    (PR_SET_NO_NEW_PRIVS, prctl(2) option 38), so set-user-id programs do not help app code.
+    ``cwd`` is entered by ``user``: entered by root, a link in its place would lead app code past
+    directories that are closed to it.
+    """
+    import ctypes
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError as error:
+        raise NotReady(
+            "user-missing",
+            f"there is no user {user}",
+            expected="a step before this one that makes the user",
+        ) from error
+    groups = os.getgrouplist(user, entry.pw_gid)
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def become() -> None:
+        os.setgroups(groups)
+        os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
+        os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+        os.umask(0o027)
+        libc.prctl(38, 1, 0, 0, 0)
+        os.chdir(cwd)
+
+    return become, entry.pw_dir
+
+
+def as_user(user: str, work: Callable[[], None]) -> None:
+    """Run ``work`` in a child that has become ``user``; what it raises is raised here."""
+    become, _ = becoming(user, "/")
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -10,7 +10,7 @@ import os
 from typing import Dict, Optional, Set, Tuple
 
 from . import owners, paths
-from .paths import Stat
+from .system import Stat
 from .walk import Place, parent
 
 MOST = 64  # open directories

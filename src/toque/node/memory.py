@@ -25,8 +25,7 @@ from typing import (
 
 from .errors import NotReady, StepFailed
 from .model import Facts
-from .paths import Data, Stat
-from .system import Result, command_failed
+from .system import Data, Result, Stat, command_failed
 
 if TYPE_CHECKING:
     from .caller import Caller

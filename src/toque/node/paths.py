@@ -1,18 +1,17 @@
 """Files, directories and links on this machine, worked on by directory descriptors only.
 
-The last component of a path is never followed.  Only ``system.py`` and ``look.py`` import this.
+The last component of a path is never followed.  Resources come here through a ``System``.
 """
 
 import contextlib
 import errno
 import os
 import stat as modes
-from dataclasses import field
-from typing import BinaryIO, Callable, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import BinaryIO, Callable, Iterator, List, Optional, Tuple
 
 from . import owners
 from .errors import StepFailed
-from .record import dataclass
+from .system import Data, Stat
 from .walk import Place, directory, explained, parent, sync
 
 CLOSED = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -22,27 +21,7 @@ STAGED = ".toque-"
 TOKEN = 16  # hex digits
 EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), since Linux 3.15 and glibc 2.28
 
-Data = Union[bytes, Iterable[bytes]]
-
 KINDS = {modes.S_IFREG: "file", modes.S_IFDIR: "directory", modes.S_IFLNK: "link"}
-
-
-@dataclass(frozen=True)
-class Stat:
-    """What is at a path.  ``kind`` is file, directory, link or other.
-
-    ``owner`` and ``group`` are names, or the number as text when there is no name; ``mode`` is
-    permission bits only; ``target`` is a link's text; ``changed_ns`` is when its content, owner
-    or mode were last changed, by the kernel's record (``st_ctime_ns``), which nobody can set.
-    """
-
-    kind: str
-    owner: str
-    group: str
-    mode: int
-    size: int
-    target: str = ""
-    changed_ns: int = field(default=0, compare=False)
 
 
 def stat(path: str) -> Optional[Stat]:

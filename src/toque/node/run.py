@@ -12,9 +12,9 @@ from .engine import walk
 from .facts import boot
 from .masking import masker
 from .model import Facts, Outcome, Plan, Report, Status, Step
+from .realsystem import RealSystem
 from .resources import TYPES, types_of
 from .seal import node_key, sealer
-from .system import RealSystem
 from .wire import digest, facts_from, marked, outcome_from, outcome_json, plan_from, report_json
 
 if TYPE_CHECKING:

@@ -14,11 +14,10 @@ from ..node.errors import NotReady
 from ..node.journal import MemoryJournal
 from ..node.memory import MemorySystem, Program
 from ..node.model import Facts
-from ..node.paths import Data
 from ..node.probe import Answer
 from ..node.resource import Resource
 from ..node.resources.command import Command
-from ..node.system import Result
+from ..node.system import Data, Result
 from . import accounts, tools
 from .contents import Contents
 from .facts import DEBIAN_12

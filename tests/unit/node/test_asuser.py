@@ -10,7 +10,7 @@ import pytest
 
 from toque.node.errors import NotReady, StepFailed
 from toque.node.model import Facts
-from toque.node.system import RealSystem
+from toque.node.realsystem import RealSystem
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 NOBODY = pwd.getpwnam("nobody")

@@ -6,7 +6,8 @@ from toque.node.errors import NotReady, StepFailed
 from toque.node.guards import holds, shown
 from toque.node.memory import MemorySystem
 from toque.node.model import Facts, Guard
-from toque.node.system import RealSystem, Result
+from toque.node.realsystem import RealSystem
+from toque.node.system import Result
 
 
 class Machine(MemorySystem):

@@ -25,13 +25,13 @@ from toque.node import facts
 from toque.node.engine import walk
 from toque.node.journal import DiskJournal
 from toque.node.model import Action, Plan, Status, Step
+from toque.node.realsystem import RealSystem
 from toque.node.resource import Resource
 from toque.node.resources import TYPES
 from toque.node.resources.command import Command
 from toque.node.resources.directory import Directory
 from toque.node.resources.file import File
 from toque.node.resources.link import Link
-from toque.node.system import RealSystem
 from toque.node.wire import encode_value
 
 # What changes a file system, or makes a change last.  The name is called in the child only.

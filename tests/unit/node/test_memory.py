@@ -9,7 +9,8 @@ import pytest
 from toque.node.errors import NotReady, StepFailed
 from toque.node.memory import MemorySystem
 from toque.node.model import Facts
-from toque.node.system import RealSystem, Result
+from toque.node.realsystem import RealSystem
+from toque.node.system import Result
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="RealSystem writes as root")
 Any = Union[MemorySystem, RealSystem]

@@ -9,7 +9,8 @@ import pytest
 from toque.node import streams
 from toque.node.errors import StepFailed
 from toque.node.model import Facts
-from toque.node.system import RealSystem, Result
+from toque.node.realsystem import RealSystem
+from toque.node.system import Result
 
 
 def python(text: str, tell: List[str], **more: object) -> Result:

@@ -17,7 +17,7 @@ import pytest
 
 from toque.node.errors import StepFailed
 from toque.node.model import Facts
-from toque.node.system import RealSystem
+from toque.node.realsystem import RealSystem
 from toque.node.unpack import Limits, read
 from toque.node.unpack.fill import fill
 

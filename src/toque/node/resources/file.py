@@ -6,10 +6,9 @@ from typing import Any, ClassVar, Dict, FrozenSet, Optional, Sequence, Tuple, Un
 from .. import backups, checked
 from ..claim import Claim
 from ..errors import NotReady, StepFailed
-from ..paths import Stat
 from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State, show_states
-from ..system import System
+from ..system import Stat, System
 from ..values import Blob, Secret
 from .directory import octal, valid_mode, valid_owners, valid_path
 

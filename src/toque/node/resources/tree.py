@@ -19,9 +19,8 @@ from typing import (
 
 from ..claim import Claim
 from ..errors import StepFailed
-from ..paths import Stat
 from ..resource import Invalid, Resource, State, text_diff
-from ..system import System
+from ..system import Stat, System
 from ..values import Blob
 from .directory import SYSTEM_DIRECTORIES, octal, valid_mode, valid_owners, valid_path
 from .file import LONGEST_TEXT, as_text

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from toque.node.model import Facts
-from toque.node.system import RealSystem
+from toque.node.realsystem import RealSystem
 from toque.node.values import Blob
 
 ROOT = os.geteuid() == 0

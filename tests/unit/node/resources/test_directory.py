@@ -4,10 +4,10 @@ import pytest
 
 from toque.node.errors import NotReady, StepFailed
 from toque.node.model import Facts
+from toque.node.realsystem import RealSystem
 from toque.node.resource import Invalid, differing
 from toque.node.resources.directory import Directory
 from toque.node.resources.link import Link
-from toque.node.system import RealSystem
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from toque.node.errors import StepFailed
 from toque.node.memory import MemorySystem
 from toque.node.model import Facts
 from toque.node.probe import Answer
+from toque.node.realsystem import RealSystem
 from toque.node.resource import Invalid, differing
 from toque.node.resources.download import Download
-from toque.node.system import RealSystem
 
 DATA = b"program\n" * 10_000
 SHA = hashlib.sha256(DATA).hexdigest()

@@ -9,9 +9,10 @@ from toque.node import backups
 from toque.node.errors import NotReady, StepFailed
 from toque.node.memory import MemorySystem
 from toque.node.model import Facts
+from toque.node.realsystem import RealSystem
 from toque.node.resource import Invalid, differing
 from toque.node.resources.file import File
-from toque.node.system import RealSystem, Result
+from toque.node.system import Result
 from toque.node.values import Blob, Secret
 
 ME, MINE = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name

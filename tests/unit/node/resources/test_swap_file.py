@@ -7,9 +7,10 @@ from toque.node.errors import StepFailed
 from toque.node.fstab import FSTAB, SWAPS
 from toque.node.memory import MemorySystem
 from toque.node.model import Facts
+from toque.node.realsystem import RealSystem
 from toque.node.resource import Invalid
 from toque.node.resources.swap_file import MIB, SwapFile
-from toque.node.system import RealSystem, Result
+from toque.node.system import Result
 
 PATH = "/swapfile"
 LINE = b"/swapfile none swap sw 0 0\n"

@@ -8,7 +8,8 @@ import pytest
 
 from toque.node.errors import NotReady, StepFailed
 from toque.node.model import Facts
-from toque.node.system import PATH, RealSystem
+from toque.node.programs import PATH
+from toque.node.realsystem import RealSystem
 
 OTHER = "nobody"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
