@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 
 from link_racer import CORNER, NAME, Spot
-from toque.node import paths
+from toque.node import paths, removal
 from toque.node.applayout import UNITS
 from toque.node.engine import walk
 from toque.node.errors import StepFailed
@@ -321,7 +321,7 @@ def made(path: str, *, owner: str = "root") -> str:
 
 def gone(path: str) -> None:
     with suppress(StepFailed):
-        paths.remove_tree(path)
+        removal.remove_tree(path)
 
 
 def app_home() -> str:
@@ -383,8 +383,8 @@ def current() -> Case:
     current_module.choose = lambda system: Enabled()  # type: ignore[assignment]
 
     def clear() -> None:
-        paths.remove(history)
-        paths.remove(switch.path)
+        removal.remove(history)
+        removal.remove(switch.path)
 
     return Case([Spot(path, [".toque/release.json", ".toque"])], [switch], clear, tells=[history])
 

@@ -1,4 +1,4 @@
-"""Root changes paths through one module, which never follows a link (PR-1).
+"""Root changes paths in one place, which never follows a link (PR-1).
 
 The exceptions work below /var/lib/toque only, where nobody but root can put anything, and say so.
 """
@@ -13,8 +13,8 @@ import pytest
 
 from source_tree import SRC, called, modules
 
-# The last fills a directory that paths.py has just made, by descriptors too.
-THROUGH = {"node/paths.py", "node/walk.py", "node/unpack/fill.py"}
+# By descriptors.  The last fills a directory that paths.py has just made.
+THROUGH = {"node/paths.py", "node/removal.py", "node/walk.py", "node/unpack/fill.py"}
 STATE_ONLY = {
     "node/blobs.py": "bytes that travelled beside plans",
     "node/calling.py": "that a run's caller has come again",
@@ -83,7 +83,7 @@ def found() -> dict[str, list[str]]:
     return seen
 
 
-def test_root_changes_paths_through_one_module() -> None:
+def test_root_changes_paths_in_one_place() -> None:
     elsewhere = {name: lines for name, lines in found().items() if name not in STATE_ONLY}
 
     assert elsewhere == {}

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 
-from . import facts, journal, paths
+from . import facts, journal, paths, reading
 from .errors import StepFailed
 
 PROGRAM = "/usr/local/sbin/toque-node"
@@ -34,8 +34,8 @@ def install() -> None:
     """Put the program in place, unless it is there already or there is no place for it."""
     text = SCRIPT.encode("utf-8")
     with contextlib.suppress(StepFailed, OSError):  # a read-only /usr is no reason not to converge
-        there = paths.stat(PROGRAM)
-        if there is None or there.kind != "file" or paths.read(PROGRAM) != text:
+        there = reading.stat(PROGRAM)
+        if there is None or there.kind != "file" or reading.read(PROGRAM) != text:
             paths.write(PROGRAM, text, owner="root", group="root", mode=0o755)
 
 

@@ -9,7 +9,7 @@ against.  Writers never come here, and whatever may change the machine calls ``f
 import os
 from typing import Dict, Optional, Set, Tuple
 
-from . import owners, paths
+from . import owners, reading
 from .system import Stat
 from .walk import Place, parent
 
@@ -37,19 +37,19 @@ class Look:
         self._names = owners.Names()
 
     def stat(self, path: str) -> Optional[Stat]:
-        """As ``paths.stat``."""
+        """As ``reading.stat``."""
         place = self._place(path)
         if place is None:
-            return paths.stat(path)
+            return reading.stat(path)
         try:
-            return paths.stat_in(place, self._names)
+            return reading.stat_in(place, self._names)
         except FileNotFoundError:
             return None
 
     def read(self, path: str) -> bytes:
-        """As ``paths.read``."""
+        """As ``reading.read``."""
         place = self._place(path)
-        return paths.read(path) if place is None else paths.read_in(place, path)
+        return reading.read(path) if place is None else reading.read_in(place, path)
 
     def _place(self, path: str) -> Optional[Place]:
         """The kept directory of ``path``, or None: walk."""

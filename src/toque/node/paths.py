@@ -1,150 +1,26 @@
-"""Files, directories and links on this machine, worked on by directory descriptors only.
+"""Files, directories and links, made and changed by directory descriptors only.
 
-The last component of a path is never followed.  Resources come here through a ``System``.
+The last component of a path is never followed.  What is at a path is told by ``reading.py``;
+``removal.py`` removes it.
 """
 
 import contextlib
 import errno
 import os
 import stat as modes
-from typing import BinaryIO, Callable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, Optional, Tuple
 
 from . import owners
 from .errors import StepFailed
-from .system import Data, Stat
-from .walk import Place, directory, explained, parent, sync
+from .reading import CLOSED, hard_linked, listed, wrong_kind
+from .system import Data
+from .walk import Place, explained, parent, sync
 
-CLOSED = os.O_NOFOLLOW | os.O_CLOEXEC
 # A name no program's glob picks up (nginx, supervisor, sshd, apt, cron, sudo and Postgres all
 # skip a leading dot), with the real name behind it for checks that look at the extension.
 STAGED = ".toque-"
 TOKEN = 16  # hex digits
 EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), since Linux 3.15 and glibc 2.28
-
-KINDS = {modes.S_IFREG: "file", modes.S_IFDIR: "directory", modes.S_IFLNK: "link"}
-
-
-def stat(path: str) -> Optional[Stat]:
-    """What is at ``path`` itself, or None."""
-    if path.strip("/") == "":
-        return stat_of(os.lstat("/"), "", owners.Names())
-    try:
-        with parent(path) as place:
-            return stat_in(place, owners.Names())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def stat_in(place: Place, names: owners.Names) -> Stat:
-    """What has a name in an open directory.  Raises ``FileNotFoundError``."""
-    status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
-    if not modes.S_ISLNK(status.st_mode):
-        return stat_of(status, "", names)
-    # Opened as itself: what is told and the text that is read are the same inode's.
-    link = os.open(place.name, os.O_PATH | CLOSED, dir_fd=place.fd)
-    try:
-        status = os.fstat(link)
-        target = os.readlink("", dir_fd=link) if modes.S_ISLNK(status.st_mode) else ""
-        return stat_of(status, target, names)
-    finally:
-        os.close(link)
-
-
-def read(path: str) -> bytes:
-    """The bytes of a regular file.  Raises ``FileNotFoundError``."""
-    with parent(path) as place:
-        return read_in(place, path)
-
-
-def read_in(place: Place, path: str) -> bytes:
-    """The bytes of a regular file in an open directory; ``path`` is for messages."""
-    fd, status = _regular(place, path)
-    try:
-        parts: List[bytes] = []
-        # Size 0 also means /proc, where whatever the first read leaves behind is lost (proc(5)).
-        first = status.st_size + 1 if status.st_size else 1 << 16
-        while part := os.read(fd, first if not parts else 1 << 16):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(fd)
-
-
-def lock_holder(path: str) -> str:
-    """``name (process 12)`` of whoever holds a lock of fcntl(2) on a file, or ""."""
-    import fcntl
-    import struct
-
-    flock = "hhqqi4x"  # struct flock: type, whence, start, length, process
-    try:
-        with parent(path) as place:
-            fd = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | CLOSED, dir_fd=place.fd)
-            try:
-                asked = struct.pack(flock, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-                answer = struct.unpack(flock, fcntl.fcntl(fd, fcntl.F_GETLK, asked))
-            finally:
-                os.close(fd)
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    if answer[0] == fcntl.F_UNLCK:
-        return ""
-    try:
-        with open(f"/proc/{answer[4]}/comm", encoding="utf-8", errors="replace") as file:
-            return f"{file.read().strip()} (process {answer[4]})"
-    except OSError:  # it has just ended, or lives in another container
-        return f"process {answer[4]}"
-
-
-def opened(path: str, *, ours: bool = False) -> BinaryIO:
-    """A regular file, open for reading.  Raises ``FileNotFoundError``.
-
-    With ``ours`` it has to be one that nobody but root can change while it is read.
-    """
-    with parent(path) as place:
-        fd, status = _regular(place, path)
-    if ours and (status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022):
-        os.close(fd)
-        raise StepFailed(
-            "unsafe-path",
-            f"{path} can be changed by others while it is read",
-            expected="a file of root that nobody else can write",
-            hint=f"see: ls -l {path}",
-        )
-    return os.fdopen(fd, "rb")
-
-
-def _regular(place: Place, path: str) -> Tuple[int, os.stat_result]:
-    """A descriptor of a regular file and what fstat(2) says; ``path`` is for messages."""
-    try:
-        # O_NONBLOCK: a FIFO planted here must not hang the run.
-        fd = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | CLOSED, dir_fd=place.fd)
-    except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.ENXIO):
-            raise
-        raise _wrong_kind(path, "a file") from error
-    status = os.fstat(fd)
-    if not modes.S_ISREG(status.st_mode):
-        os.close(fd)
-        raise _wrong_kind(path, "a file")
-    if status.st_nlink > 1 and not place.trusted:
-        os.close(fd)
-        raise _planted(path, status)  # what is read here may be shown, or copied beside it
-    return fd, status
-
-
-def names(path: str) -> List[str]:
-    """Sorted names in a directory; empty when there is none."""
-    try:
-        with directory(path) as place:
-            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | CLOSED, dir_fd=place.fd)
-            try:
-                return sorted(os.listdir(fd))
-            finally:
-                os.close(fd)
-    except FileNotFoundError:
-        return []
-    except NotADirectoryError as error:
-        raise _wrong_kind(path, "a directory") from error
 
 
 def write(
@@ -205,7 +81,7 @@ def mkdir(path: str, *, owner: str, group: str, mode: int) -> None:
 
 def _furnish(path: str, fd: int, staged: str, ids: Tuple[int, int], mode: int) -> None:
     """Give a directory that was just made its owner and mode."""
-    with _listed(fd, staged) as made:
+    with listed(fd, staged) as made:
         status = os.fstat(made)
         # Where others can write, they may have put another directory in its place by now.
         if status.st_uid != os.geteuid() or status.st_mode & 0o77 or os.listdir(made):
@@ -251,7 +127,7 @@ def exchange(one: str, other: str) -> None:
             number = ctypes.get_errno()
             if number not in (errno.EINVAL, errno.ENOSYS):
                 raise OSError(number, os.strerror(number))
-            aside = STAGED + os.urandom(TOKEN // 2).hex()
+            aside = hidden()
             os.rename(b.name, aside, src_dir_fd=b.fd, dst_dir_fd=b.fd)
             os.rename(a.name, b.name, src_dir_fd=a.fd, dst_dir_fd=b.fd)
             os.rename(aside, a.name, src_dir_fd=b.fd, dst_dir_fd=a.fd)
@@ -266,99 +142,20 @@ def rename(old: str, new: str) -> None:
         sync(source.fd)
 
 
-def remove(path: str) -> None:
-    """Remove a file, link or empty directory; nothing happens when it is not there."""
-    with explained(path, "remove"):
-        try:
-            with parent(path) as place:
-                status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
-                if modes.S_ISDIR(status.st_mode):
-                    os.rmdir(place.name, dir_fd=place.fd)
-                else:
-                    os.unlink(place.name, dir_fd=place.fd)
-                sync(place.fd)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-
-
-def remove_tree(path: str) -> None:
-    """Remove whatever is at ``path`` and below, without following links or leaving its disk.
-
-    Directories found below are moved up beside each other and emptied one by one, so that no
-    depth an app can make uses up descriptors or stack.
-    """
-    with explained(path, "remove"):
-        try:
-            with parent(path) as place:
-                status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
-                if modes.S_ISDIR(status.st_mode):
-                    with _listed(place.fd, place.name) as top:
-                        while _flatten(path, top):
-                            pass
-                    os.rmdir(place.name, dir_fd=place.fd)
-                else:
-                    os.unlink(place.name, dir_fd=place.fd)
-                sync(place.fd)
-        except FileNotFoundError:
-            return
-
-
-def _flatten(path: str, top: int) -> bool:
-    """Remove files in ``top``, and its directories after moving theirs up; whether any were."""
-    device = os.fstat(top).st_dev
-    below = _clear(top)
-    for name in below:
-        with _listed(top, name) as fd:
-            if os.fstat(fd).st_dev != device:
-                raise StepFailed(
-                    "unsafe-path",
-                    f"{path} holds another file system and is not removed",
-                    found=f"something is mounted at a directory called {name}",
-                    hint=f"see: findmnt -R {path}",
-                )
-            for deeper in _clear(fd):
-                up = STAGED + os.urandom(TOKEN // 2).hex()
-                os.rename(deeper, up, src_dir_fd=fd, dst_dir_fd=top)
-        os.rmdir(name, dir_fd=top)
-    return bool(below)
-
-
-def _clear(fd: int) -> List[str]:
-    """Remove all but directories from an open directory; the names of those."""
-    below = []
-    with os.scandir(fd) as entries:
-        listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for name, is_directory in listed:
-        if is_directory:
-            below.append(name)
-        else:
-            os.unlink(name, dir_fd=fd)
-    return below
-
-
-@contextlib.contextmanager
-def _listed(fd: int, name: str) -> Iterator[int]:
-    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | CLOSED, dir_fd=fd)
-    try:
-        yield inner
-    finally:
-        os.close(inner)
-
-
 @contextlib.contextmanager
 def _own(path: str) -> Iterator[int]:
     """A descriptor of a file or directory whose owner and mode may be changed."""
     with parent(path) as place:
         status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
         if not (modes.S_ISREG(status.st_mode) or modes.S_ISDIR(status.st_mode)):
-            raise _wrong_kind(path, "a file or directory")
+            raise wrong_kind(path, "a file or directory")
         fd = os.open(place.name, os.O_RDONLY | os.O_NONBLOCK | CLOSED, dir_fd=place.fd)
         try:
             status = os.fstat(fd)
             # A second name may be anybody's hard link to somebody else's file.
             planted = status.st_uid not in (0, os.geteuid()) or not place.trusted
             if modes.S_ISREG(status.st_mode) and status.st_nlink > 1 and planted:
-                raise _planted(path, status)
+                raise hard_linked(path, status)
             yield fd
         finally:
             os.close(fd)
@@ -377,6 +174,11 @@ def _fill(fd: int, staged: str, data: Data, ids: Tuple[int, int], mode: int) -> 
         os.fsync(file.fileno())
 
 
+def hidden() -> str:
+    """A name that nobody can guess, for what is about to be in place or gone."""
+    return STAGED + os.urandom(TOKEN // 2).hex()
+
+
 @contextlib.contextmanager
 def _staged(place: Place) -> Iterator[str]:
     """A name nobody can guess; whatever still has it at the end is removed."""
@@ -389,7 +191,7 @@ def _staged(place: Place) -> Iterator[str]:
 
 
 def _staged_name(place: Place) -> str:
-    name = STAGED + os.urandom(TOKEN // 2).hex() + "-" + place.name
+    name = hidden() + "-" + place.name
     if len(os.fsencode(name)) > 255:  # NAME_MAX
         name = name[: len(STAGED) + TOKEN] + os.path.splitext(place.name)[1][:32]
     return name
@@ -397,41 +199,9 @@ def _staged_name(place: Place) -> str:
 
 def _sweep(place: Place) -> None:
     """Remove what a killed run staged for this name; runs hold the node's lock."""
-    with _listed(place.fd, ".") as fd:
+    with listed(place.fd, ".") as fd:
         for name in os.listdir(fd):
             if name.startswith(STAGED) and name[len(STAGED) + TOKEN :] == "-" + place.name:
                 for take in (os.unlink, os.rmdir):
                     with contextlib.suppress(OSError):
                         take(name, dir_fd=fd)
-
-
-def stat_of(status: os.stat_result, target: str, names: owners.Names) -> Stat:
-    return Stat(
-        kind=KINDS.get(modes.S_IFMT(status.st_mode), "other"),
-        owner=names.user(status.st_uid),
-        group=names.group(status.st_gid),
-        mode=modes.S_IMODE(status.st_mode),
-        size=status.st_size,
-        target=target,
-        changed_ns=status.st_ctime_ns,
-    )
-
-
-def _planted(path: str, status: os.stat_result) -> StepFailed:
-    return StepFailed(
-        "unsafe-path",
-        f"{path} has {status.st_nlink} names and may be somebody else's file",
-        expected="one name (no hard links)",
-        hint=f"see: find / -xdev -inum {status.st_ino}",
-    )
-
-
-def _wrong_kind(path: str, expected: str) -> StepFailed:
-    there = stat(path)
-    return StepFailed(
-        "wrong-kind",
-        f"{path} is not {expected}",
-        expected=expected,
-        found=there.kind if there else "nothing",
-        hint=f"look at it with: stat {path}",
-    )

@@ -1,7 +1,7 @@
 """The machine this process runs on.
 
-Paths are worked on in ``paths.py`` and programs started in ``programs.py``, which resources reach
-only through here.
+Paths are worked on in ``reading.py``, ``paths.py`` and ``removal.py`` and programs started in
+``programs.py``, which resources reach only through here.
 """
 
 import os
@@ -23,7 +23,7 @@ from typing import (
     TypeVar,
 )
 
-from . import paths, programs
+from . import paths, programs, reading, removal
 from .asuser import as_user
 from .errors import StepFailed
 from .look import Look
@@ -92,10 +92,10 @@ class RealSystem:
         return self._look.read(path)
 
     def opened(self, path: str, *, ours: bool = False) -> BinaryIO:
-        return paths.opened(path, ours=ours)
+        return reading.opened(path, ours=ours)
 
     def names(self, path: str) -> List[str]:
-        return paths.names(path)
+        return reading.names(path)
 
     def write(
         self,
@@ -166,14 +166,16 @@ class RealSystem:
 
     def remove(self, path: str) -> None:
         self._look.forget()
-        paths.remove(path)
+        removal.remove(path)
 
     def remove_tree(self, path: str) -> None:
         self._look.forget()
-        paths.remove_tree(path)
+        removal.remove_tree(path)
 
     def lock_holder(self, path: str) -> str:
-        return paths.lock_holder(path)
+        from .locks import lock_holder  # only who cannot get a lock pays for it
+
+        return lock_holder(path)
 
     def blob(self, sha256: str) -> str:
         path = os.path.join(self.blobs, sha256)

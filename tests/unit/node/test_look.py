@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toque.node import look, paths
+from toque.node import look, reading
 from toque.node.errors import StepFailed
 from toque.node.look import Look
 
@@ -36,7 +36,7 @@ def test_a_trusted_directory_is_walked_to_once(safe: Path, monkeypatch: pytest.M
     reader = Look()
 
     assert [reader.read(str(safe / "a")), reader.read(str(safe / "b"))] == [b"a", b"b"]
-    assert reader.stat(str(safe / "a")) == paths.stat(str(safe / "a"))
+    assert reader.stat(str(safe / "a")) == reading.stat(str(safe / "a"))
     assert reader.stat(str(safe / "none")) is None
     assert len(walks) == 1
 

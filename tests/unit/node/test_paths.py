@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from toque.node import paths, walk
+from toque.node import paths, reading, removal, walk
 from toque.node.errors import NotReady, StepFailed
 
 ME = str(os.geteuid())
@@ -36,17 +36,6 @@ def leftovers(directory: Path) -> list[str]:
     return [name for name in os.listdir(directory) if name.startswith(".toque")]
 
 
-@pytest.fixture
-def app_dir(tmp_path):
-    """A directory that belongs to somebody less privileged, who put things in it."""
-    if os.geteuid() != 0:
-        pytest.skip("another owner needs root")
-    path = tmp_path / "app"
-    path.mkdir(mode=0o755)
-    os.chown(path, APP, APP)
-    return path
-
-
 class TestWrite:
     def test_new_file_has_its_bytes_and_mode_whatever_the_umask(self, tmp_path):
         before = os.umask(0o077)
@@ -61,7 +50,7 @@ class TestWrite:
     @as_root
     def test_owner_and_group_may_be_numbers_without_a_name(self, tmp_path):
         paths.write(str(tmp_path / "a"), b"", owner="4242", group="4243", mode=0o600)
-        seen = paths.stat(str(tmp_path / "a"))
+        seen = reading.stat(str(tmp_path / "a"))
         assert (seen.owner, seen.group, seen.mode, seen.kind) == ("4242", "4243", 0o600, "file")
 
     def test_unknown_user_and_group_are_not_ready_and_nothing_is_written(self, tmp_path):
@@ -217,7 +206,7 @@ class TestWalk:
     @pytest.mark.parametrize("path", ["a", "", "/a/../b", "/..", "/a\0b", "/"])
     def test_paths_that_are_not_one_plain_path_are_refused(self, path):
         with pytest.raises(StepFailed) as failed:
-            paths.remove(path)
+            removal.remove(path)
         assert failed.value.code == "unsafe-path"
 
     def test_links_that_only_we_can_change_are_followed(self, tmp_path):
@@ -225,13 +214,13 @@ class TestWalk:
         (tmp_path / "absolute").symlink_to(tmp_path / "real")
         (tmp_path / "relative").symlink_to("./real/deep/../deep")
         put(tmp_path / "absolute" / "deep" / "a", b"1")
-        assert paths.read(str(tmp_path / "relative" / "a")) == b"1"
-        assert paths.names(str(tmp_path / "relative")) == ["a"]
+        assert reading.read(str(tmp_path / "relative" / "a")) == b"1"
+        assert reading.names(str(tmp_path / "relative")) == ["a"]
 
     def test_debians_own_links_are_followed(self):
         if not os.path.islink("/var/run"):
             pytest.skip("/var/run is no link here")
-        assert paths.names("/var/run") == sorted(os.listdir("/run"))
+        assert reading.names("/var/run") == sorted(os.listdir("/run"))
 
     def test_link_of_somebody_else_is_refused_by_every_call(self, tmp_path, app_dir):
         (tmp_path / "victim").mkdir()
@@ -241,16 +230,16 @@ class TestWalk:
         at = str(app_dir / "x" / "f")
         calls = [
             lambda: put(Path(at)),
-            lambda: paths.stat(at),
-            lambda: paths.read(at),
-            lambda: paths.names(str(app_dir / "x")),
+            lambda: reading.stat(at),
+            lambda: reading.read(at),
+            lambda: reading.names(str(app_dir / "x")),
             lambda: paths.mkdir(at + "2", owner=ME, group=MINE, mode=0o755),
             lambda: paths.chown(at, ME, MINE),
             lambda: paths.chmod(at, 0o777),
             lambda: paths.link(at, "t"),
             lambda: paths.rename(at, str(tmp_path / "g")),
-            lambda: paths.remove(at),
-            lambda: paths.remove_tree(at),
+            lambda: removal.remove(at),
+            lambda: removal.remove_tree(at),
         ]
         for call in calls:
             with pytest.raises(StepFailed) as failed:
@@ -303,7 +292,7 @@ class TestWalk:
 
     def test_dangling_parent_is_missing(self, tmp_path):
         (tmp_path / "x").symlink_to("nothing")
-        assert paths.stat(str(tmp_path / "x" / "f")) is None
+        assert reading.stat(str(tmp_path / "x" / "f")) is None
         with pytest.raises(NotReady):
             put(tmp_path / "x" / "f")
 
@@ -312,12 +301,12 @@ class TestWalk:
         (tmp_path / "l").symlink_to("d")
         paths.mkdir(str(tmp_path / "d"), owner=ME, group=MINE, mode=0o755)
         put(tmp_path / "l" / "a")
-        paths.read(str(tmp_path / "l" / "a"))
-        paths.names(str(tmp_path / "l"))
+        reading.read(str(tmp_path / "l" / "a"))
+        reading.names(str(tmp_path / "l"))
         paths.chmod(str(tmp_path / "l" / "a"), 0o600)
         with pytest.raises(FileNotFoundError):
-            paths.read(str(tmp_path / "l" / "no"))
-        paths.remove_tree(str(tmp_path / "d"))
+            reading.read(str(tmp_path / "l" / "no"))
+        removal.remove_tree(str(tmp_path / "d"))
         assert len(os.listdir("/dev/fd")) == before
 
     def test_racer_that_swaps_a_directory_for_a_link_never_wins(self, tmp_path, app_dir):
@@ -351,83 +340,6 @@ while True: libc.renameat2(-100, b"x", -100, b"y", 2)
         assert set(refused) <= {"unsafe-path", "wrong-kind"}
 
 
-class TestStat:
-    def test_kinds_are_told_apart_and_links_are_not_followed(self, tmp_path):
-        (tmp_path / "f").write_bytes(b"123")
-        (tmp_path / "l").symlink_to("nowhere")
-        os.mkfifo(tmp_path / "p")
-        assert paths.stat(str(tmp_path)).kind == "directory"
-        assert paths.stat(str(tmp_path / "f")).size == 3
-        link = paths.stat(str(tmp_path / "l"))
-        assert (link.kind, link.target) == ("link", "nowhere")
-        assert paths.stat(str(tmp_path / "p")).kind == "other"
-        assert paths.stat("/").kind == "directory"
-
-    def test_nothing_and_below_a_file_are_none(self, tmp_path):
-        (tmp_path / "f").write_bytes(b"")
-        assert paths.stat(str(tmp_path / "no")) is None
-        assert paths.stat(str(tmp_path / "f" / "no")) is None
-
-    def test_read_refuses_links_and_fifos_without_waiting(self, tmp_path):
-        os.mkfifo(tmp_path / "p")
-        (tmp_path / "l").symlink_to("/etc/passwd")
-        for name in ("p", "l"):
-            with pytest.raises(StepFailed) as failed:
-                paths.read(str(tmp_path / name))
-            assert failed.value.code == "wrong-kind"
-
-    @pytest.mark.timeout(10)
-    def test_fifo_that_replaces_a_file_between_look_and_read_is_not_waited_for(self, tmp_path):
-        from toque.node.look import Look
-
-        os.mkfifo(tmp_path / "p")
-        with pytest.raises(StepFailed) as failed:
-            Look().read(str(tmp_path / "p"))
-        assert failed.value.code == "wrong-kind"
-
-    @as_root
-    def test_hard_link_planted_in_a_directory_of_others_is_not_read(self, tmp_path, app_dir):
-        """What is read may be shown in a diff, or copied beside the file for its owner."""
-        (tmp_path / "shadow").write_bytes(b"root's")
-        os.link(tmp_path / "shadow", app_dir / "f")
-        with pytest.raises(StepFailed) as failed:
-            paths.read(str(app_dir / "f"))
-        assert failed.value.code == "unsafe-path"
-        os.link(tmp_path / "shadow", tmp_path / "second")  # where only root could make it
-        assert paths.read(str(tmp_path / "second")) == b"root's"
-
-    @as_root
-    @pytest.mark.parametrize("name", ["root/etc/hostname", "cwd/f", "fd/0", "exe"])
-    def test_magic_links_of_proc_are_not_followed(self, tmp_path, name):
-        """They lead where their owner wants, past mounts and what a path would allow."""
-        with (
-            subprocess.Popen(["cat"], cwd="/", user=APP, stdin=subprocess.PIPE) as theirs,
-            pytest.raises(StepFailed) as failed,
-        ):
-            paths.read(f"/proc/{theirs.pid}/{name}")
-        assert failed.value.code in ("unsafe-path", "wrong-kind")
-
-    def test_link_that_becomes_a_file_while_it_is_looked_at_is_told_as_one_of_them(
-        self, tmp_path, monkeypatch
-    ):
-        (tmp_path / "l").symlink_to("nowhere")
-        real = os.stat
-
-        def swap(*args, **kwargs):
-            status = real(*args, **kwargs)
-            if stat.S_ISLNK(status.st_mode):
-                (tmp_path / "l").unlink()
-                (tmp_path / "l").write_bytes(b"123")
-            return status
-
-        monkeypatch.setattr(os, "stat", swap)
-        seen = paths.stat(str(tmp_path / "l"))
-        assert (seen.kind, seen.size, seen.target) == ("file", 3, "")
-
-    def test_names_of_nothing_are_empty(self, tmp_path):
-        assert paths.names(str(tmp_path / "no")) == []
-
-
 class TestOwnerAndMode:
     @as_root
     def test_changed_on_files_and_directories(self, tmp_path):
@@ -435,7 +347,7 @@ class TestOwnerAndMode:
         for path in (tmp_path / "f", tmp_path):
             paths.chown(str(path), "4242", None)
             paths.chmod(str(path), 0o2751)
-            seen = paths.stat(str(path))
+            seen = reading.stat(str(path))
             assert (seen.owner, seen.group, seen.mode) == ("4242", "root", 0o2751)
 
     @as_root
@@ -483,7 +395,7 @@ class TestDirectoriesAndLinks:
     def test_mkdir_has_exactly_its_mode_even_below_a_set_group_id_one(self, tmp_path):
         tmp_path.chmod(0o2755)
         paths.mkdir(str(tmp_path / "d"), owner=ME, group=MINE, mode=0o750)
-        assert paths.stat(str(tmp_path / "d")).mode == 0o750
+        assert reading.stat(str(tmp_path / "d")).mode == 0o750
 
     def test_mkdir_over_something_is_refused(self, tmp_path):
         (tmp_path / "d").symlink_to("/etc")
@@ -509,78 +421,8 @@ class TestDirectoriesAndLinks:
         assert (tmp_path / "b").read_bytes() == b"a"
 
 
-class TestRemove:
-    def test_removes_files_links_and_empty_directories_and_nothing(self, tmp_path):
-        (tmp_path / "f").write_bytes(b"")
-        (tmp_path / "l").symlink_to("f")
-        (tmp_path / "d").mkdir()
-        for name in ("l", "f", "d", "no"):
-            paths.remove(str(tmp_path / name))
-        assert os.listdir(tmp_path) == []
-
-    def test_directory_with_something_in_it_stays(self, tmp_path):
-        (tmp_path / "d" / "e").mkdir(parents=True)
-        with pytest.raises(StepFailed) as failed:
-            paths.remove(str(tmp_path / "d"))
-        assert failed.value.code == "directory-not-empty"
-
-    def test_tree_goes_and_what_its_links_lead_to_stays(self, tmp_path):
-        victim = tmp_path / "victim"
-        victim.mkdir()
-        (victim / "f").write_bytes(b"")
-        tree = tmp_path / "tree"
-        (tree / "a" / "b").mkdir(parents=True)
-        (tree / "a" / "b" / "f").write_bytes(b"")
-        (tree / "a" / "file").symlink_to(victim / "f")
-        (tree / "directory").symlink_to(victim)
-        paths.remove_tree(str(tree))
-        paths.remove_tree(str(tree))  # not there: nothing happens
-        assert os.listdir(tmp_path) == ["victim"]
-        assert os.listdir(victim) == ["f"]
-
-    def test_tree_that_is_a_link_is_only_unlinked(self, tmp_path):
-        (tmp_path / "victim" / "x").mkdir(parents=True)
-        (tmp_path / "l").symlink_to("victim")
-        paths.remove_tree(str(tmp_path / "l"))
-        assert os.listdir(tmp_path / "victim") == ["x"]
-        assert not (tmp_path / "l").is_symlink()
-
-    def test_deeper_than_descriptors_recursion_and_path_length_allow(self, tmp_path):
-        fd = os.open(tmp_path, os.O_RDONLY)
-        for _ in range(3000):
-            os.mkdir("deep", dir_fd=fd)
-            inner = os.open("deep", os.O_RDONLY, dir_fd=fd)
-            os.close(fd)
-            fd = inner
-        os.close(fd)
-        paths.remove_tree(str(tmp_path / "deep"))
-        assert os.listdir(tmp_path) == []
-
-
 def test_explained_keeps_the_systems_own_words():
     with pytest.raises(StepFailed) as failed, walk.explained("/a/b", "write"):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
     assert failed.value.code == "path-failed"
     assert "Operation not permitted" in failed.value.message
-
-
-def test_a_file_of_the_kernel_is_read_whole_though_its_size_is_0():
-    assert paths.read("/proc/sys/kernel/pid_max") == Path("/proc/sys/kernel/pid_max").read_bytes()
-
-
-def test_who_holds_a_lock_is_told_by_name_and_process(tmp_path):
-    lock = tmp_path / "lock"
-    assert paths.lock_holder(str(lock)) == ""
-    lock.touch()
-    assert paths.lock_holder(str(lock)) == ""
-    script = (
-        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX);"
-        "print(flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
-        holder.stdout.readline()
-        assert paths.lock_holder(str(lock)).endswith(f" (process {holder.pid})")
-        holder.communicate()
-    assert paths.lock_holder(str(lock)) == ""
