@@ -3,6 +3,7 @@
 Their files take minutes; begun last, one of them would keep one core waiting at the end.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(MACHINE):
             item.add_marker(pytest.mark.machine)
     items.sort(key=lambda item: item.get_closest_marker("machine") is None)  # keeps the order
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What commands remember in the user's cache is not the developer's own."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,10 @@
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # as in typing, importing which takes as long as all the rest before ssh
 
 if TYPE_CHECKING:
     from .cookbooks.cookbook import Cookbook

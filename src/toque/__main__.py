@@ -16,9 +16,12 @@ def main() -> None:
 
 
 def _main() -> None:
+    from . import redial
+
+    calls = redial.begin(sys.argv[1:])
     from .ahead import begin
 
-    ahead = begin(sys.argv[1:])
+    ahead = begin(sys.argv[1:], calls)
     from .cli import main as run  # takes as long as half a connection
 
     run(ahead=ahead)

@@ -10,17 +10,15 @@ It is a guess: when something is wrong, nothing happens here, and whoever does i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from .errors import ToqueError
-from .node.record import dataclass
+from .node.record import dataclass, field
+from .redial import Redialled, target_of
 
 if TYPE_CHECKING:
     from .fleet.project import Project
     from .usecases.place import Place
-
-COMMANDS = ("converge", "drift", "plan", "setup", "up")  # followed by TARGET; sure to connect
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,13 @@ class Ahead:
     places: Mapping[str, Place] = field(default_factory=dict)
 
 
-def begin(arguments: Sequence[str]) -> Ahead:
-    """Start connecting to the nodes that a command line names, if it plainly does."""
-    if len(arguments) < 2 or arguments[0] not in COMMANDS or {"-h", "--help"} & {*arguments}:
+def begin(arguments: Sequence[str], calls: Redialled) -> Ahead:
+    """Start connecting to the nodes that a command line names, if it plainly does.
+
+    Those that ``calls`` connects to already are gone on with.
+    """
+    target = target_of(arguments)
+    if not target:
         return Ahead()
     from . import bootstrap
     from .usecases.abreast import MOST  # those of further nodes start when their turn comes
@@ -41,8 +43,10 @@ def begin(arguments: Sequence[str]) -> Ahead:
     places: dict[str, Place] = {}
     try:
         project = bootstrap.open_project()
-        for node in bootstrap.node_for(project, arguments[1])[:MOST]:
-            places[node.name] = bootstrap.connect(node, project.directory, dial=True)
+        for node in bootstrap.node_for(project, target)[:MOST]:
+            places[node.name] = bootstrap.connect(node, project.directory, dial=calls)
+        calls.settle()
     except ToqueError:
+        calls.leave()
         return Ahead()
     return Ahead(project, places)

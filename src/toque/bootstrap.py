@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .adapters import git
     from .kitchen.api import Kitchen
+    from .redial import Redialled
     from .usecases.site import Site
 
 RECIPES_S = 30.0  # as Inputs.limit_s
@@ -65,10 +66,11 @@ def host_keys(directory: Path) -> hostkeys.HostKeys:
     return hostkeys.HostKeys(directory / STATE / "known_hosts")
 
 
-def connect(node: Node, directory: Path, *, dial: bool = False) -> Place:
+def connect(node: Node, directory: Path, *, dial: Redialled | None = None) -> Place:
     """The way to a node of the project in ``directory``.
 
-    With ``dial`` ssh is started at once (``Unreachable`` when there is none), else nothing is.
+    With ``dial`` ssh is started at once, or taken from there (``Unreachable`` when there is none),
+    else nothing is.
     """
     if node.local:
         from .adapters import local
@@ -92,8 +94,8 @@ def connect(node: Node, directory: Path, *, dial: bool = False) -> Place:
         return Place(node, ssh.SshTransport(where, keys), dict(machine.ports))
     where = ssh_target(node, directory)
     transport = ssh.SshTransport(where, host_keys(directory), become=node.sudo)
-    if dial:
-        transport.dial()
+    if dial is not None:
+        transport.dial(dial.take)
     return Place(node, transport, {})
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from toque.ahead import begin
+from toque import ahead as module
+from toque import redial
+from toque.ahead import Ahead
 from toque.errors import Unreachable
 
 PROJECT = """
@@ -24,6 +26,11 @@ layer = "web"
 """
 
 
+def begin(arguments: list[str]) -> Ahead:
+    """What the program does with a command line first of all."""
+    return module.begin(arguments, redial.begin(arguments))
+
+
 @pytest.fixture
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In a project, with an ssh that writes where it was to go into this file, and fails."""
@@ -36,6 +43,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ssh.write_text(f'#!/bin/sh\nfor word; do where=$was was=$word; done\necho "$where" >>{log}\n')
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return log
 
@@ -48,6 +56,14 @@ def test_what_was_begun_is_what_a_session_goes_on_with(started: Path) -> None:
 
     assert list(ahead.places) == ["web1"]
     assert started.read_text().split() == ["192.0.2.1"]
+
+
+def test_what_memory_began_is_gone_on_with(started: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            begin(["converge", "web1"]).places["web1"].transport.open(["facts"])
+
+    assert started.read_text().split() == ["192.0.2.1"] * 2  # one for each run
 
 
 def test_a_layer_means_all_its_nodes(started: Path) -> None:

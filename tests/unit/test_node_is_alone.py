@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
 import sys
 from collections.abc import Iterator
 
 from source_tree import ROOT, SRC, modules
 
 NODE = SRC / "node"
+# Values are defined by node/record.py, which is quick; what runs in tests only need not be.
+SLOW = {"src/toque/node/record.py", "src/toque/node/memory.py"}
 LATER_THAN_3_9 = {"tomllib"}  # modules of this Python's standard library that 3.9 lacks
 
 
@@ -44,3 +48,31 @@ def test_the_rule_sees_planted_strangers() -> None:
     )
 
     assert len(list(strangers("src/toque/node/planted.py", planted))) == 4
+
+
+def test_what_runs_on_a_node_defines_its_values_quickly() -> None:
+    slow = [
+        f"{path}:{node.lineno}"
+        for path, tree in modules(NODE)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses" and path not in SLOW
+    ]
+    assert slow == []
+
+
+def test_a_usual_run_imports_nothing_that_it_has_no_use_for() -> None:
+    """Every module here costs each run on each node milliseconds of CPU."""
+    usual = (
+        "import json, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import toque.node.__main__, toque.node.run as run\n"
+        "kinds = [run.TYPES[kind] for kind in run.USUAL]\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", usual, str(SRC.parent)], capture_output=True, check=True
+    )
+    imported = set(json.loads(done.stdout))
+    assert "toque.node.resources.file" in imported
+    # Since 3.13 the standard library's own dataclasses cannot do without inspect.
+    heavy = {"argparse", "ast", "asyncio", "difflib", "http", "inspect", "logging", "shutil", "ssl"}
+    assert imported & heavy <= ({"ast", "inspect"} if sys.version_info >= (3, 13) else set())

@@ -9,6 +9,7 @@ from toque.errors import Unreachable
 from . import handshake, shipping
 from .pipe import PipeChannel, clean
 from .shipping import Runtime
+from .starting import started
 
 PYTHON = "/usr/bin/python3"  # the system's own: a virtual environment may vanish under a node
 
@@ -37,7 +38,7 @@ class LocalTransport:
 
     def open(self, argv: Sequence[str]) -> PipeChannel:
         try:
-            channel = PipeChannel(self._command, explain=self._lost)
+            channel = PipeChannel(started(self._command), explain=self._lost)
         except OSError as error:
             raise self._missing(str(error)) from error
         handshake.start(

@@ -11,7 +11,7 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import SimpleQueue
 from time import monotonic
@@ -34,14 +34,13 @@ def clean(text: str) -> str:
 
 
 class PipeChannel:
-    """A subprocess as a ``Channel``.  ``explain`` is asked when its output ends."""
+    """A program of ``starting.started`` as a ``Channel``; ``explain`` is asked when it ends."""
 
     def __init__(
         self,
-        command: Sequence[str],
+        process: subprocess.Popen[bytes],
         *,
         explain: Explain,
-        env: Mapping[str, str] | None = None,
         line_limit: int = LINE_LIMIT,
         total_limit: int = TOTAL_LIMIT,
     ) -> None:
@@ -53,16 +52,7 @@ class PipeChannel:
         self._ended = False
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._error = bytearray()
-        # A session of its own: Ctrl-C reaches us, and we decide what becomes of the run.
-        self._process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=env,
-            bufsize=0,
-            start_new_session=True,
-        )
+        self._process = process
         self._threads = [
             threading.Thread(target=task, daemon=True) for task in (self._write, self._drain)
         ]

@@ -7,7 +7,6 @@ asked anything.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -21,12 +20,14 @@ from . import handshake, shipping
 from .hostkeys import HostKey, HostKeys, parse_key
 from .pipe import PipeChannel, clean
 from .shipping import Runtime
+from .starting import ssh_environment, started
 from .target import Target
 
 CONNECT_S = 10
 FETCH_S = 30.0
 
 T = TypeVar("T")
+Begun = Callable[[Sequence[str]], "subprocess.Popen[bytes] | None"]
 
 OPTIONS = (
     # Options an older client does not know; the user's file could set them, so we must too.
@@ -90,12 +91,13 @@ class SshTransport:
     def name(self) -> str:
         return self.target.name
 
-    def dial(self) -> None:
+    def dial(self, begun: Begun = lambda command: None) -> None:
         """Start ssh now; the next ``open`` goes on with it.  Raises ``Unreachable``.
 
-        Without one, ssh's input ends with this process, and so does ssh.
+        ``begun`` is asked first for one that runs already.  Without an ``open``, ssh's input ends
+        with this process, and so does ssh.
         """
-        self._dialled = self._connected()
+        self._dialled = self._connected(begun)
 
     def open(self, argv: Sequence[str]) -> PipeChannel:
         channel, self._dialled = self._dialled or self._connected(), None
@@ -104,14 +106,15 @@ class SshTransport:
         )
         return channel
 
-    def _connected(self) -> PipeChannel:
+    def _connected(self, begun: Begun = lambda command: None) -> PipeChannel:
         command = ssh_command(
             self.target,
             known_hosts=self._keys.path,
             strict="yes",
             remote=remote_command(become=self._become),
         )
-        return _spawn(lambda: PipeChannel(command, explain=self._lost, env=_environment(self._env)))
+        process = begun(command) or _spawn(lambda: started(command, ssh_environment(self._env)))
+        return PipeChannel(process, explain=self._lost)
 
     def _not_started(self, stderr: str, status: int) -> Unreachable:
         from .sshwords import SSH_FAILED, about_host_key, classify  # only who failed needs words
@@ -191,7 +194,7 @@ def fetch(target: Target, *, env: Mapping[str, str] | None = None) -> HostKey:
                 command,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                env=_environment(env),
+                env=ssh_environment(env),
                 timeout=FETCH_S,
                 start_new_session=True,
                 check=False,
@@ -222,13 +225,6 @@ def _spawn(start: Callable[[], T]) -> T:
             expected=f"a host key within {FETCH_S:g} s",
             found="nothing",
         ) from error
-
-
-def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    """Our environment (agent, home), but no translations and no password windows."""
-    ours = dict(os.environ if env is None else env)
-    ours.update(LC_ALL="C", SSH_ASKPASS_REQUIRE="never")
-    return ours
 
 
 def _quoted(path: Path) -> str:

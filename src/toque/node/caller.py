@@ -1,8 +1,9 @@
 """From where this process was started: the SSH session it is a child of, sshd(8) ENVIRONMENT."""
 
 import os
-from dataclasses import dataclass
 from typing import Optional
+
+from .record import dataclass
 
 MOST_PARENTS = 32
 

@@ -1,10 +1,10 @@
 """A file of its own in a directory that some program reads whole, made from typed fields."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from .claim import Claim
+from .record import dataclass
 from .resource import Resource, State
 from .resources.file import File
 from .system import System

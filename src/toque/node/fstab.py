@@ -5,9 +5,9 @@ All three write a space, a tab, a line end and a backslash inside a name as ``\\
 """
 
 import re
-from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Tuple
 
+from .record import dataclass
 from .system import System
 
 FSTAB = "/etc/fstab"

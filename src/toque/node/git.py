@@ -7,10 +7,10 @@ bundle that we put there), and values stand after ``--`` or ``--end-of-options``
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .errors import StepFailed
+from .record import dataclass
 
 # Each -c wins over the mirror's own config file, which the deploy user can write.
 HARDENED = (

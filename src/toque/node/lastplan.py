@@ -10,11 +10,11 @@ import contextlib
 import hashlib
 import json
 import os
-from dataclasses import replace
 from typing import Mapping, Optional
 
 from .journal import durable
 from .model import Plan
+from .record import replace
 from .resources import types_of
 from .wire import decode_value, digest, plan_from, plan_json
 

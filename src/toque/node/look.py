@@ -24,6 +24,7 @@ class Look:
         self._kept: Dict[str, Tuple[int, Identity]] = {}
         self._open_to_others: Set[str] = {""}
         self._names = owners.Names()
+        self._at: Optional[Tuple[str, Place]] = None  # where the last one that was looked at is
 
     def __del__(self) -> None:
         self.forget()
@@ -35,12 +36,14 @@ class Look:
         self._kept = {}
         self._open_to_others = {""}
         self._names = owners.Names()
+        self._at = None
 
     def stat(self, path: str) -> Optional[Stat]:
         """As ``reading.stat``."""
         place = self._place(path)
         if place is None:
             return reading.stat(path)
+        self._at = (path, place)
         try:
             return reading.stat_in(place, self._names)
         except FileNotFoundError:
@@ -48,7 +51,8 @@ class Look:
 
     def read(self, path: str) -> bytes:
         """As ``reading.read``."""
-        place = self._place(path)
+        at, self._at = self._at, None
+        place = at[1] if at is not None and at[0] == path else self._place(path)
         return reading.read(path) if place is None else reading.read_in(place, path)
 
     def _place(self, path: str) -> Optional[Place]:

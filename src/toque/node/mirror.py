@@ -5,11 +5,11 @@ whole, so a killed fetch leaves no half of a commit.
 """
 
 import re
-from dataclasses import dataclass
 from typing import List, Mapping, Optional
 
 from . import git
 from .errors import StepFailed
+from .record import dataclass
 from .system import Result, System
 from .values import Blob
 

@@ -1,10 +1,9 @@
 """The values that travel: steps and plans going out, outcomes and reports coming back."""
 
-from dataclasses import field
 from enum import Enum
 from typing import Any, Mapping, Optional, Tuple
 
-from .record import dataclass
+from .record import dataclass, field
 
 Fields = Mapping[str, Any]
 

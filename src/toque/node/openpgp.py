@@ -9,8 +9,9 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Iterator, List, Tuple
+
+from .record import dataclass
 
 BEGIN, END = "-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----"
 FINGERPRINT = re.compile(r"[0-9A-F]{40}\Z")  # of a version 4 key; shorter ids can be forged

@@ -5,9 +5,9 @@ It opens a connection and writes nothing but one request.
 
 import http.client
 import socket
-from dataclasses import dataclass
 from typing import Tuple
 
+from .record import dataclass
 from .unixhttp import UnixConnection
 
 MOST_BODY = 8 << 20  # bytes; a health page that is longer says nothing more

@@ -3,14 +3,37 @@
 That compiles six functions for each class, 0.4 ms; thirty classes are a tenth of all the CPU time
 that a run takes on a node that is as it should be.  Here all classes share the six below.  For
 type checkers, ``dataclasses.fields``, ``replace`` and subclasses they are frozen dataclasses.
+What runs on a node takes ``field``, ``fields`` and ``replace`` from here, too: see ``_Late``.
 Not for classes with ``field(init=False)`` or ``InitVar``, of which we have none.
 """
 
-import dataclasses
-from dataclasses import MISSING, FrozenInstanceError
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Dict, NoReturn, Tuple
 
-__all__ = ["dataclass"]
+
+class _Late(ModuleType):
+    """``inspect`` for ``dataclasses``, which asks it about classes without a docstring only.
+
+    Importing it takes 5 ms, as long as all other modules of an ordinary run on a node together.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        import inspect
+
+        return getattr(inspect, name)
+
+
+_early = "inspect" not in sys.modules and "dataclasses" not in sys.modules
+if _early:
+    sys.modules["inspect"] = _Late("inspect")
+import dataclasses  # noqa: E402
+from dataclasses import MISSING, FrozenInstanceError, field, fields, replace  # noqa: E402
+
+if _early:
+    del sys.modules["inspect"]
+
+__all__ = ["dataclass", "field", "fields", "replace"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -20,6 +43,7 @@ else:
         """The decorator; ``frozen`` is always True, and is said where it always was."""
 
         def made(cls):
+            cls.__doc__ = cls.__doc__ or cls.__name__  # else ``inspect`` is asked for one
             # It wants to hear "frozen" below a frozen one, and then makes two of the six itself.
             below = any(dataclasses.is_dataclass(base) for base in cls.__bases__)
             cls = dataclasses.dataclass(init=False, repr=False, eq=False, frozen=below)(cls)
@@ -37,25 +61,30 @@ else:
 def _initializer(cls: Any) -> Callable[..., None]:
     fields = dataclasses.fields(cls)
     names = tuple(field.name for field in fields)
+    count = len(names)
     blank: Dict[str, Any] = {field.name: field.default for field in fields}
     factories = [(f.name, f.default_factory) for f in fields if f.default_factory is not MISSING]
     made = {name for name, _ in factories}
     checked = hasattr(cls, "__post_init__")
-    required = [name for name in names if blank[name] is MISSING and name not in made]
+    required = frozenset(name for name in names if blank[name] is MISSING and name not in made)
 
     def initialize(self: Any, /, *values: Any, **named: Any) -> None:
-        filled = dict(zip(names, values))
-        if len(values) < len(names) or named:
-            if values and named and not filled.keys().isdisjoint(named):
-                raise TypeError(_surplus(cls, names, values, named))
-            filled = {**blank, **filled, **named}  # in the order of the fields
-        if len(filled) > len(names) or len(values) > len(names):
-            raise TypeError(_surplus(cls, names, values, named))
-        if lacking := [name for name in required if filled[name] is MISSING]:
-            raise TypeError(f"{cls.__qualname__}.__init__() missing arguments: {lacking}")
-        for name, factory in factories:
-            if filled[name] is MISSING:
-                filled[name] = factory()
+        given = named
+        if values:
+            given = dict(zip(names, values))
+            if len(values) > count or not given.keys().isdisjoint(named):
+                raise TypeError(_refused(cls, names, values, named))
+            given.update(named)
+        filled = {**blank, **given}  # in the order of the fields
+        if len(filled) > count:
+            raise TypeError(_refused(cls, names, values, named))
+        if len(given) < count:
+            if not required <= given.keys():
+                lacking = sorted(required - given.keys())
+                raise TypeError(f"{cls.__qualname__}.__init__() missing arguments: {lacking}")
+            for name, factory in factories:
+                if name not in given:
+                    filled[name] = factory()
         object.__setattr__(self, "__dict__", filled)
         if checked:
             self.__post_init__()
@@ -63,7 +92,7 @@ def _initializer(cls: Any) -> Callable[..., None]:
     return initialize
 
 
-def _surplus(cls: Any, names: Tuple[str, ...], values: Tuple[Any, ...], named: Any) -> str:
+def _refused(cls: Any, names: Tuple[str, ...], values: Tuple[Any, ...], named: Any) -> str:
     at = f"{cls.__qualname__}.__init__()"
     for name in named:
         if name not in names:

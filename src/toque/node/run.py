@@ -15,7 +15,16 @@ from .model import Facts, Outcome, Plan, Report, Status, Step
 from .realsystem import RealSystem
 from .resources import TYPES, types_of
 from .seal import node_key, sealer
-from .wire import digest, facts_from, marked, outcome_from, outcome_json, plan_from, report_json
+from .wire import (
+    digest,
+    facts_from,
+    identity,
+    marked,
+    outcome_from,
+    outcome_json,
+    plan_from,
+    report_json,
+)
 
 if TYPE_CHECKING:
     from .caller import Caller
@@ -66,10 +75,10 @@ def ordered(order: Mapping[str, Any], state: str) -> Tuple[Plan, str]:
     Beside it the digest of the whole plan: of one that is run again only the standing steps are.
     """
     if "again" not in order:
-        plan = plan_from(order["plan"])
-        if digest(plan) != order["digest"]:
-            raise Refused("plan-altered", found=digest(plan))
-        return plan, order["digest"]
+        found = identity(order["plan"])
+        if found != order["digest"]:
+            raise Refused("plan-altered", found=found)
+        return plan_from(order["plan"]), found
     last = lastplan.recall(state, order["again"])
     if last is None:
         raise Refused("no-last-converge", found=order["again"])

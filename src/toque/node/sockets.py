@@ -6,8 +6,7 @@ on the server's side of a connection, also while it waits in the accept queue; t
 LISTEN row is the length of that queue.
 """
 
-from dataclasses import dataclass
-
+from .record import dataclass
 from .system import System
 
 

@@ -1,7 +1,6 @@
 """A machine as everything else sees it: what can be asked of one, and in which shape it answers."""
 
 import os
-from dataclasses import field
 from typing import (
     TYPE_CHECKING,
     BinaryIO,
@@ -21,7 +20,7 @@ from typing import (
 
 from .errors import StepFailed
 from .model import Facts
-from .record import dataclass
+from .record import dataclass, field
 
 if TYPE_CHECKING:
     from .caller import Caller

@@ -141,10 +141,13 @@ def plan_from(data: Mapping[str, Any]) -> Plan:
 
 def digest(plan: Plan) -> str:
     """The identity of a plan: what it does, not where in the cookbook it was written."""
-    data = plan_json(plan)
-    for step in data["steps"]:
-        del step["place"]
-    return hashlib.sha256(canonical(data)).hexdigest()
+    return identity(plan_json(plan))
+
+
+def identity(data: Mapping[str, Any]) -> str:
+    """The same of a plan as it travels."""
+    steps = [{k: v for k, v in step.items() if k != "place"} for step in data["steps"]]
+    return hashlib.sha256(canonical({**data, "steps": steps})).hexdigest()
 
 
 def outcome_json(outcome: Outcome) -> Dict[str, Any]:

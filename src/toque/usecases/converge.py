@@ -21,7 +21,7 @@ from typing import Any, Self
 from ..errors import Failed, ToqueError, Unreachable
 from ..node.model import Facts, Outcome, Plan, Report
 from ..node.values import Blob
-from ..node.wire import digest, facts_from, outcome_json, plan_json
+from ..node.wire import facts_from, identity, outcome_json, plan_json
 from ..ports import Channel, Transport
 from .answers import Event, events, raise_refused, report_in
 from .clock import watch_clock
@@ -49,6 +49,12 @@ class Parcel:
     agreed: Sequence[Outcome] | None = None
     remember: bool = False
     again: bool = False
+
+    @cached_property
+    def travelling(self) -> tuple[Mapping[str, Any], str]:
+        """The plan as it travels, and its digest: made once, while a connection is waited for."""
+        data = plan_json(self.plan)
+        return data, identity(data)
 
 
 class Stop:
@@ -277,7 +283,7 @@ def _order(parcel: Parcel, run: str, by: str) -> dict[str, Any]:
     if parcel.again:
         order["again"] = parcel.plan.name
     else:
-        order |= {"plan": plan_json(parcel.plan), "digest": digest(parcel.plan)}
+        order["plan"], order["digest"] = parcel.travelling
     if parcel.agreed is not None:
         order["agreed"] = [{**outcome_json(outcome), "diff": []} for outcome in parcel.agreed]
     if parcel.remember:

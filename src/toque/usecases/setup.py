@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Failed
 from ..node.model import Facts, Plan, Report
-from ..node.wire import digest, marked
+from ..node.wire import marked
 from . import converge as carry
 from . import lastfacts
 from .abreast import Here, at_once, tried
@@ -54,7 +54,7 @@ def plan(
         sent = _parcel(session, site, place, here, event=event, only=only, attributes=attributes)
         report = session.carry_out(sent, by=site.by, watch=watch)
     carry.succeeded(report, place.node.name)
-    return Planned(sent.plan, digest(sent.plan), report, event, tuple(only), attributes or {})
+    return Planned(sent.plan, sent.travelling[1], report, event, tuple(only), attributes or {})
 
 
 def setup(
@@ -73,8 +73,16 @@ def setup(
     ``here`` runs what has to be run in the thread that compiles; see ``abreast.py``.
     """
     with carry.Session(place.transport) as session:
-        sent = _parcel(session, site, place, here, event=event, only=only, attributes=attributes)
-        sent = replace(sent, remember=True)
+        sent = _parcel(
+            session,
+            site,
+            place,
+            here,
+            event=event,
+            only=only,
+            attributes=attributes,
+            remember=True,
+        )
         report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
     return carry.succeeded(report, place.node.name)
 
@@ -151,6 +159,7 @@ def _parcel(
     event: str,
     only: Sequence[str],
     attributes: Attributes | None = None,
+    remember: bool = False,
 ) -> carry.Parcel:
     """What to send; a mistake in a cookbook is told without waiting for the node's facts.
 
@@ -169,7 +178,9 @@ def _parcel(
 
         inputs, files = inputs_for(site, place.node, facts, ports=place.ports, run=attributes)
         name = " ".join((event, place.node.name, *only))
-        return parcel(name, chosen, inputs, files)[1]
+        sent = replace(parcel(name, chosen, inputs, files)[1], remember=remember)
+        _ = sent.travelling  # while nobody waits for it yet
+        return sent
 
     chosen = here(find)
     before = lastfacts.recall(site.state, place.node.name)

@@ -11,6 +11,7 @@ import pytest
 from toque.adapters import handshake
 from toque.adapters.pipe import PipeChannel, clean
 from toque.adapters.shipping import Runtime
+from toque.adapters.starting import started
 from toque.errors import Unreachable
 
 ENDLESS_LINE = "while printf '%065536d' 0; do :; done"
@@ -20,7 +21,9 @@ NOTHING = Runtime("0" * 64, b"")
 
 @contextmanager
 def channel(script: str, **limits: int) -> Iterator[PipeChannel]:
-    opened = PipeChannel(["sh", "-c", script], explain=lambda stderr, status: None, **limits)
+    opened = PipeChannel(
+        started(["sh", "-c", script]), explain=lambda stderr, status: None, **limits
+    )
     with opened:
         yield opened
 
@@ -48,10 +51,11 @@ def test_memory_stays_flat_with_the_default_limits() -> None:
     code = f"""
 import resource
 from toque.adapters.pipe import PipeChannel
+from toque.adapters.starting import started
 from toque.errors import Unreachable
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
-with PipeChannel(["sh", "-c", {ENDLESS_LINE!r}], explain=lambda e, s: None) as hostile:
+with PipeChannel(started(["sh", "-c", {ENDLESS_LINE!r}]), explain=lambda e, s: None) as hostile:
     try:
         list(hostile.lines())
     except Unreachable as error:
@@ -96,7 +100,7 @@ def test_node_that_never_answers_is_given_up() -> None:
 def test_what_is_not_our_answer_is_passed_over(tmp_path: Path, line: str) -> None:
     (tmp_path / "said").write_text(line + '\n{"type": "ready"}\n')
     command = ["cat", str(tmp_path / "said")]
-    with PipeChannel(command, explain=lambda stderr, status: None) as odd:
+    with PipeChannel(started(command), explain=lambda stderr, status: None) as odd:
         handshake.start(odd, NOTHING, [], explain=unused)
         answered = odd.read_line()
 

@@ -11,6 +11,7 @@ import pytest
 
 from toque.adapters.memory import MemoryTransport
 from toque.adapters.pipe import PipeChannel
+from toque.adapters.starting import started
 from toque.errors import Failed, ToqueError, Unreachable
 from toque.node.model import Facts, Outcome, Plan, Report, Status, Step
 from toque.node.values import Blob
@@ -482,7 +483,7 @@ def test_endless_node_is_hung_up_on_and_not_asked_again() -> None:
         def open(self, argv: Any) -> Any:
             opened.append(argv)
             return PipeChannel(
-                ["/usr/bin/python3", "-c", loop],
+                started(["/usr/bin/python3", "-c", loop]),
                 explain=lambda stderr, status: None,
                 total_limit=1 << 20,
             )

@@ -1,7 +1,8 @@
 """What is asked of a supervisord, and its programs as values."""
 
-from dataclasses import dataclass
 from typing import Dict, FrozenSet, Protocol
+
+from ..record import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ One ``show`` with names costs 10 ms and 1 ms more a name; one with a pattern ans
 loaded unit and costs 270 ms (Debian 12, 72 units), so names it is.
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import Dict, FrozenSet, List, Sequence
 
 from ..errors import StepFailed
+from ..record import replace
 from ..system import Result, System
 from .protocol import UNIT_DIRECTORIES, UnitState
 

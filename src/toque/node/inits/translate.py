@@ -6,9 +6,9 @@ with ``Untranslatable`` (what would change which program runs, or with which val
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import List, Sequence, Tuple
 
+from ..record import dataclass
 from . import launch
 from .unitfile import UnitFile, UnitSyntax, seconds, split
 

@@ -1,8 +1,9 @@
 """Unit files as data: the common subset of systemd.syntax(7) and its quoting.  Pure."""
 
 import re
-from dataclasses import dataclass
 from typing import Dict, List, Tuple
+
+from ..record import dataclass
 
 _ESCAPES = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",

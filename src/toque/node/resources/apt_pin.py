@@ -1,10 +1,10 @@
 """Which source or version of a package apt prefers: apt_preferences(5)."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, Tuple
 
 from ..fragment import Fragment
+from ..record import dataclass
 from ..resource import Invalid
 from .file import File
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from .. import apt, openpgp
 from ..claim import Claim
 from ..errors import StepFailed
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

@@ -1,7 +1,6 @@
 """A directory that is what an archive holds."""
 
 import json
-from dataclasses import dataclass
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -19,6 +18,7 @@ from typing import (
 from .. import digest
 from ..claim import Claim
 from ..errors import NotReady, StepFailed
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 from ..values import Blob

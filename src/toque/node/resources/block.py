@@ -1,12 +1,12 @@
 """A marked block of lines in a file that belongs to somebody else."""
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, Optional, Sequence, Tuple, Union
 
 from .. import checked, foreign
 from ..claim import Claim
 from ..errors import StepFailed
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 from ..values import Secret

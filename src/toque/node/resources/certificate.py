@@ -8,11 +8,11 @@ is recognised as ours and made again.
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from ..claim import Claim
 from ..errors import StepFailed
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

@@ -6,13 +6,13 @@ by a rename when nothing is left to do, so a release that is there is complete.
 
 import json
 import re
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, ClassVar, FrozenSet, List, Mapping, Optional, Tuple
 
 from .. import git
 from ..errors import NotReady, StepFailed
 from ..mirror import Mirror
+from ..record import dataclass, field
 from ..resource import Invalid, Resource, State
 from ..system import System
 from ..values import Blob

@@ -2,13 +2,13 @@
 
 import hashlib
 import shlex
-from dataclasses import dataclass, field
 from typing import ClassVar, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import NotReady, StepFailed
 from ..formats.environment import check_env, parse_env
 from ..guards import holds
 from ..model import Action, Guard
+from ..record import dataclass, field
 from ..resource import Invalid, Resource, State
 from ..system import System
 from ..values import Secret

@@ -1,11 +1,11 @@
 """Jobs of cron: one file of /etc/cron.d each."""
 
 import re
-from dataclasses import dataclass, field
 from typing import ClassVar, Mapping, Tuple
 
 from ..formats import cron
 from ..fragment import Fragment
+from ..record import dataclass, field
 from ..resource import Invalid
 from .file import File
 from .user import valid_name

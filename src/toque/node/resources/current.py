@@ -5,13 +5,13 @@ link names it, the old ones are disabled only after.
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import ClassVar, FrozenSet, List, Optional
 
 from ..applayout import UNITS, release_of
 from ..history import append_switch, read_history
 from ..inits import choose
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

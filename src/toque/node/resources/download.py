@@ -1,11 +1,11 @@
 """A file from the web, known by its digest."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, Iterable, Iterator, Optional, Sequence
 
 from .. import digest
 from ..claim import Claim
 from ..errors import StepFailed
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
 from .directory import octal, valid_mode, valid_owners, valid_path

@@ -84,10 +84,9 @@ class File(Resource):
         if isinstance(self.content, Blob):
             state["sha256"] = self.content.sha256
         elif self.content is not None:
-            data = self._data()
-            text = as_text(data)
+            text = self._text()
             if text is None:
-                state["sha256"] = hashlib.sha256(data).hexdigest()
+                state["sha256"] = hashlib.sha256(self._data()).hexdigest()
             else:
                 state["content"] = text
         if checked.in_place(self.check):
@@ -148,6 +147,12 @@ class File(Resource):
         secret = self.sensitive() and keys & {"content", "sha256"}
         shown = show_states(found, self.wanted(), keys - {"content", "sha256"} if secret else keys)
         return [*shown, "~ content: changed (a secret, not shown)"] if secret else shown
+
+    def _text(self) -> Optional[str]:
+        """The content as it can be shown; None when it cannot."""
+        if isinstance(self.content, str) and len(self.content) * 4 <= LONGEST_TEXT:
+            return None if "\0" in self.content else self.content  # spares encoding, and back
+        return as_text(self._data())
 
     def _data(self, system: Optional[System] = None) -> bytes:
         if isinstance(self.content, Secret):

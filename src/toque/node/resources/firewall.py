@@ -1,7 +1,6 @@
 """Which new connections a machine takes: one table of nftables that is ours alone."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional, Sequence, Tuple
 
 from .. import nft
@@ -9,6 +8,7 @@ from ..claim import Claim
 from ..errors import StepFailed
 from ..inits import choose
 from ..nft import FirewallRule
+from ..record import dataclass
 from ..resource import Invalid, Resource, State, text_diff
 from ..system import Result, System
 from .service import Service

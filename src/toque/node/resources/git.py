@@ -5,7 +5,6 @@ name programs to run.
 """
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, Dict, FrozenSet, List, Optional, Sequence
 
 from .. import git
@@ -13,6 +12,7 @@ from ..accounts import accounts, teams
 from ..claim import Claim
 from ..errors import NotReady, StepFailed
 from ..mirror import REMOTE, Mirror
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import Result, System
 from .checkout import FULL_REF

@@ -1,10 +1,10 @@
 """A page that has to answer before the run goes on."""
 
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Tuple
 
 from ..errors import NotReady
 from ..probe import Answer, Question, parts
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 from ..waiting import objection

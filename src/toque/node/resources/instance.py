@@ -5,13 +5,13 @@ is stopped again, so that no broken instance lingers beside the one that serves.
 """
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..errors import StepFailed
 from ..evidence import cause, loops, telling
 from ..inits import InitSystem, UnitState, choose
 from ..probe import Answer, ask
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

@@ -1,10 +1,10 @@
 """What a user's sessions may use: one file of /etc/security/limits.d each."""
 
 import re
-from dataclasses import dataclass, field
 from typing import ClassVar, Mapping, Union
 
 from ..fragment import Fragment
+from ..record import dataclass, field
 from ..resource import Invalid
 from .file import File
 from .user import valid_name

@@ -1,12 +1,12 @@
 """One line in a file that belongs to somebody else."""
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from .. import checked, foreign
 from ..claim import Claim
 from ..errors import NotReady
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 from ..values import Secret

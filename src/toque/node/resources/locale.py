@@ -1,10 +1,10 @@
 """A locale that programs can use, and the one they use unless told otherwise."""
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, Optional, Set
 
 from ..errors import NotReady, StepFailed
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
 

@@ -1,8 +1,8 @@
 """A message at its place in the report."""
 
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet
 
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

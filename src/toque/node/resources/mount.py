@@ -1,7 +1,6 @@
 """A file system at a directory, now and at every boot."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional, Tuple
 
 from .. import fstab
@@ -9,6 +8,7 @@ from ..errors import NotReady, StepFailed
 from ..fstab import Line, Mounted
 from ..inits import choose
 from ..processes import using
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import Result, System
 

@@ -1,14 +1,13 @@
 """Debian packages: any number of names in one transaction."""
 
 import re
-from dataclasses import fields
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from .. import apt, debconf
 from ..dpkg import ENVIRONMENT, LOCK, Database, database, repair, wait_for
 from ..errors import NotReady, StepFailed
-from ..record import dataclass
+from ..record import dataclass, fields
 from ..resource import Invalid, Resource, State
 from ..system import Result, System
 from ..values import Secret

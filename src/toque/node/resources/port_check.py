@@ -1,9 +1,9 @@
 """A port that has to be listened on before the run goes on."""
 
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional
 
 from ..errors import NotReady
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 from ..waiting import objection

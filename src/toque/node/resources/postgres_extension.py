@@ -1,10 +1,10 @@
 """Extensions in databases of the Postgres server on a node."""
 
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional
 
 from ..errors import NotReady
 from ..postgres import ask, identifier, literal, tell
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
 from .postgres_role import valid_postgres_name

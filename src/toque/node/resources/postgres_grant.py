@@ -1,9 +1,9 @@
 """What roles of the Postgres server on a node may do."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from ..postgres import ask, identifier, literal, missing, tell
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 from .postgres_role import valid_postgres_name

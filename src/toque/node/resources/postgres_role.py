@@ -1,11 +1,11 @@
 """Roles of the Postgres server on a node."""
 
 import secrets
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, Optional, Union
 
 from .. import scram
 from ..postgres import ask, identifier, literal, tell
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
 from ..values import Secret

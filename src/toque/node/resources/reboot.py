@@ -1,11 +1,11 @@
 """A reboot at the end of the run that needs it."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional, Tuple
 
 from ..errors import StepFailed
 from ..model import Action
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

@@ -1,7 +1,6 @@
 """Old releases, removed; and the list of those that are there."""
 
 import json
-from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, FrozenSet, List, Optional, Sequence, Set
 
 from .. import git
@@ -10,6 +9,7 @@ from ..errors import StepFailed
 from ..history import previous_release, read_history
 from ..inits import choose
 from ..mirror import Mirror
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

@@ -4,12 +4,12 @@ Stopping at once loses the connections that wait in the accept queue (measured: 
 requests under load); so the link moves first, then this waits until nobody is left, then stops.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional
 
 from ..applayout import UNITS, release_of, socket_path
 from ..errors import NotReady
 from ..inits import choose
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..sockets import look
 from ..system import System

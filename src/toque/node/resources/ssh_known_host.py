@@ -1,7 +1,6 @@
 """Host keys that ssh accepts."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional, Sequence
 
 from .. import knownhosts, sshfolder
@@ -10,6 +9,7 @@ from ..claim import Claim
 from ..errors import NotReady
 from ..formats import Unquotable, publickey
 from ..formats.publickey import PublicKey
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 from .user import valid_name

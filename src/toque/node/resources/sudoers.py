@@ -1,11 +1,11 @@
 """What users may do as other users: one file of /etc/sudoers.d each."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, Tuple, Union
 
 from ..formats import sudoers
 from ..fragment import Fragment
+from ..record import dataclass
 from ..resource import Invalid
 from .file import File
 from .user import valid_name

@@ -1,13 +1,13 @@
 """A file that the kernel swaps to, now and at every boot."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from .. import fstab
 from ..claim import Claim
 from ..errors import StepFailed
 from ..fstab import Line
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
 

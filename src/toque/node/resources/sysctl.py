@@ -1,11 +1,11 @@
 """One kernel parameter, now and at every boot."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Optional, Sequence, Union
 
 from ..claim import Claim
 from ..errors import NotReady, StepFailed
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

@@ -1,7 +1,6 @@
 """A command that systemd runs on a schedule: a timer and its service."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from ..accounts import accounts
@@ -9,6 +8,7 @@ from ..claim import Claim
 from ..errors import NotReady, StepFailed
 from ..inits import choose
 from ..inits.unitfile import UnitSyntax, word
+from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State
 from ..system import System
 from .service import Service

@@ -1,11 +1,11 @@
 """The time zone of a machine."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..claim import Claim
 from ..errors import NotReady
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from dataclasses import dataclass, field
 from typing import (
     Any,
     ClassVar,
@@ -19,6 +18,7 @@ from typing import (
 
 from ..claim import Claim
 from ..errors import StepFailed
+from ..record import dataclass, field
 from ..resource import Invalid, Resource, State, text_diff
 from ..system import Stat, System
 from ..values import Blob

@@ -1,13 +1,13 @@
 """A unit file under /etc/systemd/system, read by the init system."""
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..claim import Claim
 from ..errors import StepFailed
 from ..inits import choose
 from ..inits.unitfile import UnitSyntax, parse
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 

@@ -7,10 +7,10 @@ marker written last tells a finished one from what a killed run left.
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from typing import ClassVar, FrozenSet, List, Mapping, Optional
 
 from ..errors import NotReady, StepFailed
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import Result, System
 

@@ -1,8 +1,8 @@
 """What may come out of an archive, whatever its format."""
 
-from dataclasses import dataclass, field, replace
 from typing import Dict, Iterable, Iterator, List, Tuple
 
+from ..record import dataclass, field, replace
 from .stream import too_large, unsafe
 
 FILE, DIRECTORY, LINK = "file", "directory", "link"
