@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from source_tree import ROOT, SRC, modules
 
 NODE = SRC / "node"
-# Values are defined by node/record.py, which is quick; what runs in tests only need not be.
-SLOW = {"src/toque/node/record.py", "src/toque/node/memory.py"}
 LATER_THAN_3_9 = {"tomllib"}  # modules of this Python's standard library that 3.9 lacks
 
 
@@ -48,16 +46,6 @@ def test_the_rule_sees_planted_strangers() -> None:
     )
 
     assert len(list(strangers("src/toque/node/planted.py", planted))) == 4
-
-
-def test_what_runs_on_a_node_defines_its_values_quickly() -> None:
-    slow = [
-        f"{path}:{node.lineno}"
-        for path, tree in modules(NODE)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses" and path not in SLOW
-    ]
-    assert slow == []
 
 
 def test_a_usual_run_imports_nothing_that_it_has_no_use_for() -> None:

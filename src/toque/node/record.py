@@ -5,6 +5,9 @@ that a run takes on a node that is as it should be.  Here all classes share the 
 type checkers, ``dataclasses.fields``, ``replace`` and subclasses they are frozen dataclasses.
 What runs on a node takes ``field``, ``fields`` and ``replace`` from here, too: see ``_Late``.
 Not for classes with ``field(init=False)`` or ``InitVar``, of which we have none.
+
+Every frozen dataclass of ``node`` is made here, so that nobody has to ask which of them a run
+imports; so are those that the controller needs before it can start ssh.
 """
 
 import sys

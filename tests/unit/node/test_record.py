@@ -1,10 +1,12 @@
 """Our quick dataclass behaves as the frozen one of the standard library, side by side."""
 
+import ast
 import dataclasses
 from typing import Any, ClassVar, List, Mapping, Optional, Tuple
 
 import pytest
 
+from source_tree import SRC, modules
 from toque.node.record import dataclass
 
 
@@ -135,3 +137,35 @@ def test_an_own_initializer_and_own_methods_stay() -> None:
 
     assert repr(Names("a", "b")) == "a/b"
     assert Names("a") == Names("a")
+
+
+def slow(tree: ast.Module) -> List[str]:
+    """Frozen classes of a module that takes the standard library's decorator."""
+    theirs = any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "dataclasses"
+        and any(alias.name == "dataclass" for alias in node.names)
+        for node in ast.walk(tree)
+    )
+    return [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any("frozen=True" in ast.unparse(one) for one in node.decorator_list)
+        and (theirs or any("dataclasses." in ast.unparse(one) for one in node.decorator_list))
+    ]
+
+
+def test_all_frozen_classes_of_the_node_are_made_here() -> None:
+    assert [(path, found) for path, tree in modules(SRC / "node") if (found := slow(tree))] == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass A: ...",
+        "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass A: ...",
+    ],
+)
+def test_the_rule_sees_a_planted_fault(planted: str) -> None:
+    assert slow(ast.parse(planted)) == ["A"]
