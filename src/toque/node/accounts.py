@@ -6,6 +6,7 @@ from LDAP and the like are not seen here and cannot be managed by us.
 
 from typing import Dict, List, Set, Tuple
 
+from .contents import text_at
 from .record import dataclass
 from .system import System
 
@@ -57,10 +58,7 @@ def stored_passwords(system: System) -> Dict[str, str]:
     """The second field of shadow(5) by user: a hash, ``!`` and what was locked away, or ``*``."""
 
     def look() -> Dict[str, str]:
-        try:
-            lines = system.read("/etc/shadow").decode("utf-8", "replace").splitlines()
-        except FileNotFoundError:
-            return {}
+        lines = (text_at(system, "/etc/shadow") or "").splitlines()
         fields = (line.split(":") for line in lines)
         return {field[0]: field[1] for field in fields if len(field) > 2}
 
@@ -74,10 +72,7 @@ def members(system: System, team: Team) -> Set[str]:
 
 
 def _lines(system: System, path: str, parts: int) -> List[List[str]]:
-    try:
-        text = system.read(path).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return []
-    split = [line.split(":") for line in text.splitlines()]
+    lines = (text_at(system, path) or "").splitlines()
+    split = [line.split(":") for line in lines]
     # "+::::::" are NIS entries; anything without a number where one belongs is not ours to judge.
     return [p for p in split if len(p) >= parts and p[2].isdigit()]

@@ -1,5 +1,6 @@
 """A file of its own in a directory that some program reads whole, made from typed fields."""
 
+import re
 from abc import abstractmethod
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
@@ -8,6 +9,9 @@ from .record import dataclass
 from .resource import Resource, State
 from .resources.file import File
 from .system import System
+
+# What cron reads; it skips files with other characters in their name without a word.
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)

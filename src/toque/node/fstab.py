@@ -7,6 +7,7 @@ All three write a space, a tab, a line end and a backslash inside a name as ``\\
 import re
 from typing import Callable, Dict, List, Optional, Tuple
 
+from .contents import bytes_at
 from .record import dataclass
 from .system import System
 
@@ -102,7 +103,4 @@ def _lines(system: System) -> List[str]:
 
 
 def _text(system: System, path: str) -> str:
-    try:
-        return system.read(path).decode("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        return ""
+    return (bytes_at(system, path) or b"").decode("utf-8", "surrogateescape")

@@ -4,6 +4,7 @@ import json
 from typing import Any, Dict, List, Mapping, Optional
 
 from .applayout import history_path
+from .contents import text_at
 from .system import System
 
 KEPT = 1000  # lines; a deploy every hour for six weeks
@@ -11,12 +12,8 @@ KEPT = 1000  # lines; a deploy every hour for six weeks
 
 def read_history(system: System, app: str) -> List[Dict[str, Any]]:
     """Every switch that is on record; a line that cannot be read is left out."""
-    try:
-        text = system.read(history_path(app)).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return []
     switches = []
-    for line in text.splitlines():
+    for line in (text_at(system, history_path(app)) or "").splitlines():
         try:
             switch = json.loads(line)
         except ValueError:

@@ -6,6 +6,7 @@ from typing import ClassVar, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from .. import apt, openpgp
 from ..claim import Claim
+from ..contents import bytes_at, text_at
 from ..errors import StepFailed
 from ..record import dataclass
 from ..resource import Invalid, Resource, State
@@ -105,9 +106,8 @@ class AptRepository(Resource):
         if self.absent:
             there = system.stat(self._path()) is not None or self._keys(system)
             return {} if there else None
-        try:
-            text = system.read(self._path()).decode("utf-8", "replace")
-        except FileNotFoundError:
+        text = text_at(system, self._path())
+        if text is None:
             return None
         return {"source": text, "key": None if self._keyring_of_node() else self._key_there(system)}
 
@@ -210,11 +210,10 @@ class AptRepository(Resource):
         return ", ".join(sorted(self._keyring().fingerprints))
 
     def _key_there(self, system: System) -> str:
-        try:
-            same = system.read(self._key_path()) == self._keyring().data
-        except FileNotFoundError:
+        data = bytes_at(system, self._key_path())
+        if data is None:
             return "absent"
-        return self._key_words() if same else "another"
+        return self._key_words() if data == self._keyring().data else "another"
 
     def _keys(self, system: System) -> List[str]:
         """The paths of all keys that were ever put here for this source."""

@@ -11,6 +11,7 @@ import re
 from typing import Any, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from ..claim import Claim
+from ..contents import bytes_at
 from ..errors import StepFailed
 from ..record import dataclass
 from ..resource import Invalid, Resource, State
@@ -93,7 +94,7 @@ class Certificate(Resource):
         }
 
     def found(self, system: System) -> Optional[State]:
-        certificate, key = _read(system, self.path), _read(system, self.key_path)
+        certificate, key = bytes_at(system, self.path), bytes_at(system, self.key_path)
         if certificate is None and key is None:
             return None
         made = self._recorded(system)
@@ -213,13 +214,6 @@ class Certificate(Resource):
             found=SOMEBODY,
             hint="take this step out, or give it replace=True if the old ones may go",
         )
-
-
-def _read(system: System, path: str) -> Optional[bytes]:
-    try:
-        return system.read(path)
-    except FileNotFoundError:
-        return None
 
 
 def _digest(data: Optional[bytes]) -> str:

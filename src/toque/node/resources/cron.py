@@ -1,17 +1,13 @@
 """Jobs of cron: one file of /etc/cron.d each."""
 
-import re
 from typing import ClassVar, Mapping, Tuple
 
 from ..formats import cron
-from ..fragment import Fragment
+from ..fragment import NAME, Fragment
 from ..record import dataclass, field
 from ..resource import Invalid
 from .file import File
 from .user import valid_name
-
-# cron skips files with other characters in their name, without a word.
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Cron(Fragment):
 
     @property
     def file(self) -> File:
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise Invalid("name", "up to 64 of A-Z a-z 0-9 _ -, which cron reads", self.name)
         path = f"/etc/cron.d/{self.name}"
         return File(path, absent=True) if self.absent else File(path, self._text())

@@ -5,6 +5,7 @@ from typing import ClassVar, FrozenSet, List, Optional, Sequence, Tuple
 
 from .. import nft
 from ..claim import Claim
+from ..contents import text_at
 from ..errors import StepFailed
 from ..inits import choose
 from ..nft import FirewallRule
@@ -223,9 +224,8 @@ class Firewall(Resource):
 
 def _stored(system: System) -> Tuple[Optional[str], str]:
     """The table that the next boot loads, and the digest of how nft lists it."""
-    try:
-        text = system.read(STORED).decode("utf-8", "replace")
-    except FileNotFoundError:
+    text = text_at(system, STORED)
+    if text is None:
         return None, ""
     mark, _, rest = text.partition("\n")
     return rest[len(nft.swapped("")) :], mark[len(MARK) :]

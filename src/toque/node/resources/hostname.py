@@ -4,6 +4,7 @@ import re
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..claim import Claim
+from ..contents import text_at
 from ..errors import StepFailed
 from ..record import dataclass
 from ..resource import Invalid, Resource, State
@@ -49,9 +50,9 @@ class Hostname(Resource):
         return {"live": self.name, "stored": self.name, "hosts": True}
 
     def found(self, system: System) -> State:
-        hosts = _text(system, HOSTS) or ""
+        hosts = text_at(system, HOSTS) or ""
         names = {n for line in hosts.splitlines() for n in line.partition("#")[0].split()[1:]}
-        stored = _text(system, STORED)
+        stored = text_at(system, STORED)
         return {
             "live": self._live(system),
             "stored": None if stored is None else stored.strip(),
@@ -62,12 +63,12 @@ class Hostname(Resource):
         if "live" in keys:  # first: it alone may be refused
             system.run(["hostname", self.name])
         if "hosts" in keys:
-            system.write(HOSTS, self._hosts(_text(system, HOSTS) or "").encode())
+            system.write(HOSTS, self._hosts(text_at(system, HOSTS) or "").encode())
         if "stored" in keys:
             system.write(STORED, f"{self.name}\n".encode())
 
     def _live(self, system: System) -> str:
-        name = _text(system, LIVE)
+        name = text_at(system, LIVE)
         if name is None:
             raise StepFailed(
                 "hostname-not-own",
@@ -90,10 +91,3 @@ class Hostname(Resource):
             local = [n for n, old in enumerate(lines) if old.split()[:1] == ["127.0.0.1"]]
             lines.insert(local[0] + 1 if local else 0, line)
         return "\n".join(lines) + "\n"
-
-
-def _text(system: System, path: str) -> Optional[str]:
-    try:
-        return system.read(path).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return None

@@ -1,15 +1,13 @@
 """What a user's sessions may use: one file of /etc/security/limits.d each."""
 
-import re
 from typing import ClassVar, Mapping, Union
 
-from ..fragment import Fragment
+from ..fragment import NAME, Fragment
 from ..record import dataclass, field
 from ..resource import Invalid
 from .file import File
 from .user import valid_name
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # limits.conf(5); priority and nice take negative numbers, the others none.
 ITEMS = frozenset(
     "core data fsize memlock nofile rss stack cpu nproc as maxlogins maxsyslogins nonewprivs"
@@ -42,7 +40,7 @@ class Limits(Fragment):
 
     @property
     def file(self) -> File:
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise Invalid("name", "up to 64 of A-Z a-z 0-9 _ -", self.name)
         path = f"/etc/security/limits.d/{self.name}.conf"
         return File(path, absent=True) if self.absent else File(path, self._text())

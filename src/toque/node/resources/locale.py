@@ -3,6 +3,7 @@
 import re
 from typing import Any, ClassVar, Dict, FrozenSet, Optional, Set
 
+from ..contents import text_at
 from ..errors import NotReady, StepFailed
 from ..record import dataclass
 from ..resource import EXISTS, Invalid, Resource, State
@@ -129,10 +130,7 @@ def _lang(text: str) -> str:
 
 
 def _read(system: System, path: str) -> str:
-    try:
-        return system.read(path).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
+    return text_at(system, path) or ""
 
 
 def _no_tool(path: str) -> NotReady:

@@ -4,6 +4,7 @@ import re
 from typing import ClassVar, FrozenSet, List, Optional, Sequence, Union
 
 from ..claim import Claim
+from ..contents import text_at
 from ..errors import NotReady, StepFailed
 from ..record import dataclass
 from ..resource import Invalid, Resource, State
@@ -60,10 +61,7 @@ class Sysctl(Resource):
         return {"live": _words(str(self.value)), "stored": self._line()}
 
     def found(self, system: System) -> Optional[State]:
-        try:
-            stored: Optional[str] = system.read(self.path).decode("utf-8", "replace")
-        except FileNotFoundError:
-            stored = None
+        stored = text_at(system, self.path)
         if self.absent:
             return None if stored is None else {"stored": stored}
         return {"live": self._live(system), "stored": stored}

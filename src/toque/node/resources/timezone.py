@@ -4,6 +4,7 @@ import re
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..claim import Claim
+from ..contents import text_at
 from ..errors import NotReady
 from ..record import dataclass
 from ..resource import Invalid, Resource, State
@@ -65,7 +66,5 @@ class Timezone(Resource):
             system.link(LINK, f"{ZONES}/{self.name}")
 
     def _text(self, system: System) -> str:
-        try:
-            return system.read(TEXT).decode("utf-8", "replace").strip()
-        except FileNotFoundError:
-            return self.name  # nobody reads it here
+        text = text_at(system, TEXT)
+        return self.name if text is None else text.strip()  # without it, nobody reads it here

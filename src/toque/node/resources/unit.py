@@ -4,6 +4,7 @@ import re
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..claim import Claim
+from ..contents import bytes_at, text_at
 from ..errors import StepFailed
 from ..inits import choose
 from ..inits.unitfile import UnitSyntax, parse
@@ -56,9 +57,8 @@ class Unit(Resource):
         return None if self.absent else {"content": self.content, "loaded": True}
 
     def found(self, system: System) -> Optional[State]:
-        try:
-            content = system.read(self.path).decode("utf-8", "replace")
-        except FileNotFoundError:
+        content = text_at(system, self.path)
+        if content is None:
             return None
         return {"content": content, "loaded": choose(system).loaded(self.name)}
 
@@ -71,10 +71,7 @@ class Unit(Resource):
             system.remove(self.path)
             init.unload(self.name)
             return
-        try:
-            before: Optional[bytes] = system.read(self.path)
-        except FileNotFoundError:
-            before = None
+        before = bytes_at(system, self.path)
         if "content" in keys:
             init.examine(self.name, self.content)
             system.write(self.path, self.content.encode())
