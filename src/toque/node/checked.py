@@ -11,7 +11,7 @@ import os
 from typing import Sequence
 
 from .errors import StepFailed
-from .system import System
+from .system import System, check_failed
 
 UNCHECKED = ".toque-unchecked-"  # beside a file whose check has not been passed yet
 
@@ -59,13 +59,7 @@ def replace(
         system.remove(marker)
         return
     _put_back(system, path)
-    raise StepFailed(
-        "check-failed",
-        f"{check[0]} refused the new {path}; what was there before is back",
-        expected=f"{' '.join(check)} to end with status 0",
-        found=f"status {result.code}",
-        log=result.tail(),
-    )
+    raise check_failed(check, path, result, "what was there before is back")
 
 
 def _put_back(system: System, path: str) -> None:

@@ -12,7 +12,6 @@ from typing import (
     BinaryIO,
     Callable,
     Dict,
-    FrozenSet,
     Iterable,
     Iterator,
     List,
@@ -20,19 +19,18 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    TypeVar,
 )
 
 from .errors import NotReady, StepFailed
 from .model import Facts
-from .system import Data, Result, Stat, command_failed
+from .notebook import Notebook
+from .system import Data, Result, Stat, check_failed, command_failed
 
 if TYPE_CHECKING:
     from .caller import Caller
     from .probe import Answer, Question
     from .unpack import Member
 
-T = TypeVar("T")
 MOST_LINKS = 40  # as the kernel: path_resolution(7)
 EPOCH = 1_800_000_000.0  # what time it is on a new machine, in seconds since 1970
 Program = Callable[[Sequence[str], bytes, Optional[str]], Result]
@@ -51,7 +49,7 @@ class Entry:
     changed: int = field(default=0, compare=False)  # counts, where a machine has the time
 
 
-class MemorySystem:
+class MemorySystem(Notebook):
     """``files`` maps paths to bytes (their directories are made); ``programs`` maps the name of a
     program (last part of its path) to a function of argument list, standard input and user;
     ``answers`` maps a URL, or ``host:port`` where only connecting counts, to what is answered."""
@@ -65,6 +63,7 @@ class MemorySystem:
         blobs: Optional[Mapping[str, bytes]] = None,
         answers: Optional[Mapping[str, "Answer"]] = None,
     ) -> None:
+        super().__init__()
         self.facts = facts or Facts(os="debian", release="12", codename="bookworm")
         self.tree: Dict[str, Entry] = {"/": Entry("directory", mode=0o755)}
         self.programs: Dict[str, Program] = dict(programs or {})
@@ -77,8 +76,6 @@ class MemorySystem:
         self.clock = 0.0
         self.locks: Dict[str, str] = {}  # who holds the lock on a path
         self._changes = 0
-        self._notes: List[str] = []
-        self._seen: Dict[str, Any] = {}
         for path, data in (files or {}).items():
             self.put(path, data)
         for data in (blobs or {}).values():
@@ -174,13 +171,7 @@ class MemorySystem:
             if check:
                 result = self.run([staged if a == "{}" else a for a in check], check=False)
                 if result.code != 0:
-                    raise StepFailed(
-                        "check-failed",
-                        f"{check[0]} refused the new {path}; the old one stays",
-                        expected=f"{' '.join(check)} to end with status 0",
-                        found=f"status {result.code}",
-                        log=result.tail(),
-                    )
+                    raise check_failed(check, path, result, "the old one stays")
             self._replace(staged, path, "write")
         finally:
             self.tree.pop(staged, None)
@@ -265,24 +256,6 @@ class MemorySystem:
         if path not in self.tree:
             raise StepFailed("blob-missing", f"bytes {sha256[:12]} did not reach the node")
         return path
-
-    def observe(self, name: str, look: Callable[[], T]) -> T:
-        if name not in self._seen:
-            self._seen[name] = look()
-        seen: T = self._seen[name]
-        return seen
-
-    def forget(self, names: Optional[FrozenSet[str]] = None) -> None:
-        for key in list(self._seen):
-            if names is None or key.split(":", 1)[0] in names:
-                del self._seen[key]
-
-    def note(self, text: str) -> None:
-        self._notes.append(text)
-
-    def taken_notes(self) -> Tuple[str, ...]:
-        notes, self._notes = tuple(self._notes), []
-        return notes
 
     def progress(self, text: str) -> None:
         self.progressed.append(text)

@@ -8,19 +8,14 @@ import os
 import time
 from typing import (
     TYPE_CHECKING,
-    Any,
     BinaryIO,
     Callable,
-    Dict,
-    FrozenSet,
     Iterable,
     Iterator,
     List,
     Mapping,
     Optional,
     Sequence,
-    Tuple,
-    TypeVar,
 )
 
 from . import paths, programs, reading, removal
@@ -28,17 +23,16 @@ from .asuser import as_user
 from .errors import StepFailed
 from .look import Look
 from .model import Facts
-from .system import Data, Result, Stat, command_failed
+from .notebook import Notebook
+from .system import Data, Result, Stat, check_failed, command_failed
 
 if TYPE_CHECKING:
     from .caller import Caller
     from .probe import Answer, Question  # an HTTP client, which few runs need
     from .unpack import Member
 
-T = TypeVar("T")
 
-
-class RealSystem:
+class RealSystem(Notebook):
     """The machine this process runs on."""
 
     def __init__(
@@ -53,6 +47,7 @@ class RealSystem:
         calling: Callable[[], bool] = lambda: True,
     ) -> None:
         """``pausing`` is called before anything that may take long; ``calling`` asks the caller."""
+        super().__init__()
         self.caller = caller
         self._calling = calling
         self.patient = patient
@@ -61,8 +56,6 @@ class RealSystem:
         self._progress = progress
         self._pausing = pausing
         self._look = Look()
-        self._seen: Dict[str, Any] = {}
-        self._notes: List[str] = []
 
     def run(
         self,
@@ -111,13 +104,7 @@ class RealSystem:
         def accept(staged: str) -> None:
             result = self.run([staged if a == "{}" else a for a in check], check=False)
             if result.code != 0:
-                raise StepFailed(
-                    "check-failed",
-                    f"{check[0]} refused the new {path}; the old one stays",
-                    expected=f"{' '.join(check)} to end with status 0",
-                    found=f"status {result.code}",
-                    log=result.tail(),
-                )
+                raise check_failed(check, path, result, "the old one stays")
 
         def write() -> None:
             paths.write(
@@ -182,26 +169,6 @@ class RealSystem:
         if not os.path.exists(path):
             raise StepFailed("blob-missing", f"bytes {sha256[:12]} did not reach the node")
         return path
-
-    def observe(self, name: str, look: Callable[[], T]) -> T:
-        if name not in self._seen:
-            self._seen[name] = look()
-        seen: T = self._seen[name]
-        return seen
-
-    def forget(self, names: Optional[FrozenSet[str]] = None) -> None:
-        if names is None:
-            self._seen.clear()
-        else:
-            for key in [k for k in self._seen if k.split(":", 1)[0] in names]:
-                del self._seen[key]
-
-    def note(self, text: str) -> None:
-        self._notes.append(text)
-
-    def taken_notes(self) -> Tuple[str, ...]:
-        notes, self._notes = tuple(self._notes), []
-        return notes
 
     def progress(self, text: str) -> None:
         self._progress(text)

@@ -63,6 +63,17 @@ def command_failed(result: Result) -> StepFailed:
     )
 
 
+def check_failed(check: Sequence[str], path: str, result: Result, old: str) -> StepFailed:
+    """A failure that says why a new file was refused, and how it stands with the ``old`` one."""
+    return StepFailed(
+        "check-failed",
+        f"{check[0]} refused the new {path}; {old}",
+        expected=f"{' '.join(check)} to end with status 0",
+        found=f"status {result.code}",
+        log=result.tail(),
+    )
+
+
 @dataclass(frozen=True)
 class Stat:
     """What is at a path.  ``kind`` is file, directory, link or other.
