@@ -13,7 +13,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,11 +21,11 @@ from typing import Any
 
 import pytest
 
-from machine_site import environ_in, kitchen_in, require, toque, until
+from machine_site import toque, until
+from small_project import SmallProject, small_project
 from toque import bootstrap
 from toque.errors import ToqueError
 from toque.kitchen import api
-from toque.kitchen.api import Kitchen
 from toque.usecases import setup as usecase
 
 pytestmark = pytest.mark.timeout(600)
@@ -71,18 +70,6 @@ def setup(r: Recipe) -> None:
 
 cookbook = Cookbook("killed", events={{"setup": setup}})
 '''
-PROJECT = f"""
-[stack]
-name = "kills"
-cookbooks = ["book"]
-
-[layers.web]
-setup = ["killed"]
-
-[nodes.web1]
-address = "kitchen:{NAME}"
-layer = "web"
-"""
 # Everything as before the first converge, but the service, which has to be restarted, not started.
 UNDO = """
 dpkg --force-all --purge tree less >/dev/null 2>&1
@@ -96,9 +83,7 @@ LEFTOVERS = ("find", "/etc", "/root", "/usr/local", "/var/lib/toque", "/run", "-
 
 @dataclass
 class Target:
-    kitchen: Kitchen
-    environ: dict[str, str]
-    directory: Path
+    project: SmallProject
     round: int = 0
     seconds: float = 0.0  # of a converge that nobody cuts off
 
@@ -110,40 +95,26 @@ class Target:
 
     def write(self) -> None:
         """The cookbook of this round."""
-        (self.directory / "book/killed/__init__.py").write_text(COOKBOOK.format(round=self.round))
+        self.project.write(COOKBOOK.format(round=self.round))
 
     def sh(self, script: str) -> str:
-        done = api.execute(self.kitchen, NAME, ["sh", "-c", script])
-        return done.stdout.decode()
+        return self.project.sh(script)
 
     def start(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "toque", "converge", "web1"],
-            cwd=self.directory,
-            env=self.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return self.project.begun()
 
-    def converge(self) -> dict[str, object]:
-        done = toque(["converge", "web1", "--json"], self.directory, self.environ)
-        assert done.returncode == 0, done.stdout + done.stderr
-        report: dict[str, object] = json.loads(done.stdout.splitlines()[-1])["nodes"][0]["report"]
-        return report
+    def converge(self) -> dict[str, Any]:
+        return dict(self.project.converge()["report"])
 
     def free(self) -> bool:
-        done = toque(["runs", "web1", "--json"], self.directory, self.environ)
+        done = toque(["runs", "web1", "--json"], self.project.directory, self.project.environ)
         return done.returncode == 0 and json.loads(done.stdout)["nodes"][0]["holder"] is None
 
     def right(self) -> bool:
         """Whether the machine is as the cookbook says, and the service has seen all of it."""
         self.converge()
         again = self.converge()
-        changed = [
-            o for o in again["outcomes"]  # type: ignore[attr-defined]
-            if o["status"] == "changed" or o.get("actions")
-        ]  # fmt: skip
+        changed = [o for o in again["outcomes"] if o["status"] == "changed" or o.get("actions")]
         assert (changed, again["owed"]) == ([], [])
         assert self.sh("cat /etc/killed/* | sha256sum") == self.sh("cat /run/killed.seen")
         assert f"round {self.round} " in self.sh("cat /etc/killed/a1")
@@ -151,28 +122,23 @@ class Target:
         assert self.sh("dpkg-query -W -f '${Status}\\n' tree less | sort -u") == (
             "install ok installed\n"
         )
-        assert api.execute(self.kitchen, NAME, LEFTOVERS).stdout.decode() == ""
+        assert api.execute(self.project.kitchen, NAME, LEFTOVERS).stdout.decode() == ""
         return True
 
 
 @pytest.fixture(scope="module")
 def target(kitchen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    kitchen = kitchen_in(kitchen_folder)
-    require(kitchen, "nspawn")
-    api.create(kitchen, NAME, driver="nspawn")
-    directory = tmp_path_factory.mktemp("kills")
-    (directory / "book/killed").mkdir(parents=True)
-    (directory / "toque.toml").write_text(PROJECT)
-    made = Target(kitchen, environ_in(kitchen_folder), directory)
-    made.next_round()
-    made.converge()
-    made.next_round()
-    began = time.monotonic()
-    made.converge()
-    made.seconds = time.monotonic() - began
-    print(f"\nseed {SEED}, an undisturbed converge takes {made.seconds:.1f} s")
-    yield made
-    api.destroy(kitchen, NAME)
+    directory = tmp_path_factory.mktemp(NAME)
+    with small_project(kitchen_folder, directory, NAME, cookbook="killed") as project:
+        made = Target(project)
+        made.next_round()
+        made.converge()
+        made.next_round()
+        began = time.monotonic()
+        made.converge()
+        made.seconds = time.monotonic() - began
+        print(f"\nseed {SEED}, an undisturbed converge takes {made.seconds:.1f} s")
+        yield made
 
 
 def children(pid: int) -> list[tuple[int, str]]:
@@ -256,7 +222,7 @@ def test_walk_killed_at_every_boundary_of_its_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where one step has ended and the next begun, for each of them; packages stay this time."""
-    monkeypatch.setenv("TOQUE_KITCHEN_DIR", target.environ["TOQUE_KITCHEN_DIR"])
+    monkeypatch.setenv("TOQUE_KITCHEN_DIR", target.project.environ["TOQUE_KITCHEN_DIR"])
     steps, boundary = 1000, 0
     while boundary < steps:
         target.round += 1
@@ -273,7 +239,7 @@ def test_walk_killed_at_every_boundary_of_its_steps(
                 if ended == at + 1:
                     target.sh("pkill -KILL -f 'python3 -I -S -X utf8'")
 
-        found = bootstrap.open_project(target.directory)
+        found = bootstrap.open_project(target.project.directory)
         place = bootstrap.connect(found.node("web1"), found.directory)
         with contextlib.suppress(ToqueError):
             usecase.setup(bootstrap.open_site(found), place, watch=watch)
@@ -290,10 +256,10 @@ def test_power_cut_at_five_points(target: Target) -> None:
         client = target.start()
         ssh_of(client)
         time.sleep(moment)
-        api.power_cut(target.kitchen, NAME)
+        api.power_cut(target.project.kitchen, NAME)
         client.kill()  # it would wait for the machine; that is the test before
         client.communicate()
-        api.start(target.kitchen, NAME)
+        api.start(target.project.kitchen, NAME)
         assert target.right()
     print(f"seed {SEED}: power cut 5 times, all right afterwards")
 
@@ -303,8 +269,8 @@ def test_machine_that_loses_power_and_comes_back_is_told_as_broken_off(target: T
     client = target.start()
     ssh_of(client)
     time.sleep(target.seconds / 2)
-    api.power_cut(target.kitchen, NAME)
-    api.start(target.kitchen, NAME)
+    api.power_cut(target.project.kitchen, NAME)
+    api.start(target.project.kitchen, NAME)
     said = client.communicate(timeout=120)[0]
 
     assert client.returncode in (4, 5), said

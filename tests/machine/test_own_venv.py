@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 import zipfile
 from pathlib import Path
 
-from machine_site import environ_in, kitchen_in, require, toque
+from small_project import small_project
 from toque.kitchen import api
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "cookbook.md"
-PROJECT = """\
-[stack]
-name = "tools"
-cookbooks = ["tools"]
-
-[layers.web]
-setup = ["tools"]
-
-[nodes.web1]
-address = "kitchen:tools"
-layer = "web"
-"""
+LOCK = "files/backups.txt"
 FOOT = '\n\ncookbook = Cookbook("tools", events={"setup": backups})\n'
 
 
@@ -59,41 +47,22 @@ def wheel(folder: Path, version: str) -> str:
 def test_a_tool_follows_its_lock_and_survives_a_bad_one(
     kitchen_folder: Path, tmp_path: Path
 ) -> None:
-    kitchen, environ = kitchen_in(kitchen_folder), environ_in(kitchen_folder)
-    require(kitchen, "nspawn")
-    package = tmp_path / "tools" / "tools"
-    (package / "files").mkdir(parents=True)
-    (tmp_path / "toque.toml").write_text(PROJECT)
-    (package / "__init__.py").write_text(guide_example())
-    lock = package / "files" / "backups.txt"
-    machine = api.create(kitchen, "tools", driver="nspawn")
-    wheels = machine.root / "srv" / "wheels"
-    wheels.mkdir()
-    head = "--no-index\n--find-links /srv/wheels\n"
+    with small_project(kitchen_folder, tmp_path, "tools", cookbook="tools") as project:
+        project.write(guide_example())
+        wheels = api.find(project.kitchen, "tools").root / "srv" / "wheels"
+        wheels.mkdir()
+        head = "--no-index\n--find-links /srv/wheels\n"
 
-    def converge(status: int = 0) -> dict[str, object]:
-        done = toque(("converge", "web1", "--json"), tmp_path, environ)
-        assert done.returncode == status, done.stdout + done.stderr
-        told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-        return told
+        def says() -> str:
+            return project.sh("runuser -u backups -- /opt/backups/current/bin/tool").strip()
 
-    def says() -> str:
-        argv = ["runuser", "-u", "backups", "--", "/opt/backups/current/bin/tool"]
-        return api.execute(kitchen, "tools", argv).stdout.decode().strip()
-
-    try:
-        lock.write_text(head + wheel(wheels, "1.0"))
-        converge()
+        project.write(head + wheel(wheels, "1.0"), LOCK)
+        project.converge()
         assert says() == "1.0"
-        lock.write_text(head + wheel(wheels, "2.0"))
-        converge()
+        project.write(head + wheel(wheels, "2.0"), LOCK)
+        project.converge()
         assert says() == "2.0"
-        lock.write_text(head + f"tool==3.0 --hash=sha256:{'0' * 64}\n")
-        error = converge(status=5)["error"]
-        assert isinstance(error, dict)
-        assert error["code"] == "lock-unresolvable"
+        project.write(head + f"tool==3.0 --hash=sha256:{'0' * 64}\n", LOCK)
+        assert project.converge(status=5)["error"]["code"] == "lock-unresolvable"
         assert says() == "2.0"
-        argv = ["find", "-L", "/opt/backups/current/", "-user", "backups"]
-        assert api.execute(kitchen, "tools", argv).stdout == b""
-    finally:
-        api.destroy(kitchen, "tools")
+        assert project.sh("find -L /opt/backups/current/ -user backups") == ""

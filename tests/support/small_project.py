@@ -21,7 +21,7 @@ name = "small"
 cookbooks = ["book"]
 
 [layers.web]
-setup = ["small"]
+setup = ["{cookbook}"]
 
 [nodes.web1]
 address = "kitchen:{machine}"
@@ -33,7 +33,7 @@ from toque import *
 def setup(r: Recipe) -> None:
 {body}
 
-cookbook = Cookbook("small", events={{"setup": setup}})
+cookbook = Cookbook("{cookbook}", events={{"setup": setup}})
 """
 
 
@@ -43,21 +43,32 @@ class SmallProject:
     environ: dict[str, str]
     directory: Path
     machine: str
+    package: Path  # the cookbook's
+
+    def write(self, text: str, name: str = "__init__.py") -> None:
+        """A file of the cookbook."""
+        path = self.package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     def recipe(self, *lines: str) -> None:
         """What ``setup`` does from now on."""
         body = "".join(f"    {line}\n" for line in lines)
-        (self.directory / "book/small/__init__.py").write_text(COOKBOOK.format(body=body))
+        self.write(COOKBOOK.format(body=body, cookbook=self.package.name))
 
-    def converge(self, *, status: int = 0) -> dict[str, Any]:
-        """The node's part of what ``toque converge --json`` prints."""
-        done = toque(["converge", "web1", "--json"], self.directory, self.environ)
+    def told(self, command: str, *options: str, status: int = 0) -> dict[str, Any]:
+        """The node's part of what a command prints with ``--json``, or the error."""
+        done = toque([command, "web1", *options, "--json"], self.directory, self.environ)
         assert done.returncode == status, done.stdout + done.stderr
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return told["nodes"][0] if "nodes" in told else told
+        (part,) = told.get("plans") or told.get("nodes") or [told]
+        return dict(part)
+
+    def converge(self, *, status: int = 0) -> dict[str, Any]:
+        return self.told("converge", status=status)
 
     def begun(self) -> subprocess.Popen[str]:
-        """The same, in the background."""
+        """A converge in the background."""
         return subprocess.Popen(
             [sys.executable, "-m", "toque", "converge", "web1"],
             cwd=self.directory,
@@ -73,14 +84,17 @@ class SmallProject:
 
 
 @contextlib.contextmanager
-def small_project(folder: Path, directory: Path, machine: str) -> Iterator[SmallProject]:
-    """On a new machine with systemd, which is gone afterwards."""
+def small_project(
+    folder: Path, directory: Path, machine: str, cookbook: str = "small"
+) -> Iterator[SmallProject]:
+    """On a new machine with systemd, which is gone afterwards; ``cookbook`` is its name."""
     kitchen = kitchen_in(folder)
     require(kitchen, "nspawn")
     api.create(kitchen, machine, driver="nspawn")
     try:
-        (directory / "book/small").mkdir(parents=True)
-        (directory / "toque.toml").write_text(PROJECT.format(machine=machine))
-        yield SmallProject(kitchen, environ_in(folder), directory, machine)
+        package = directory / "book" / cookbook
+        package.mkdir(parents=True)
+        (directory / "toque.toml").write_text(PROJECT.format(machine=machine, cookbook=cookbook))
+        yield SmallProject(kitchen, environ_in(folder), directory, machine, package)
     finally:
         api.destroy(kitchen, machine)
