@@ -10,14 +10,12 @@ from typing import Callable, FrozenSet, List, Mapping, Optional, Sequence, TypeV
 
 from ..errors import StepFailed
 from ..system import System
-from . import foreground, launch
+from .confs import CONF, PLACES, Confs, conf_path, program
 from .daemon import Daemon, NoAnswer, Program, Refused
-from .protocol import UNIT_DIRECTORIES, UnitState, missing
-from .translate import HEADER, Translation, Untranslatable, log_path, translate
-from .unitfile import UnitSyntax, parse
+from .protocol import UnitState
+from .translate import log_path
 
 UNITS: FrozenSet[str] = frozenset({"units"})
-CONF = "/etc/supervisor/conf.d"
 MAIN = "/etc/supervisor/supervisord.conf"
 SOCKET = "/var/run/supervisor.sock"  # Debian's
 
@@ -44,11 +42,12 @@ class Supervisor:
     def __init__(self, system: System, daemon: Daemon) -> None:
         self._system = system
         self._daemon = daemon
+        self._confs = Confs(system)
 
     def state(self, name: str) -> UnitState:
         found = self._program(name) or Program()
-        conf = self._conf(name)
-        if not self._source(name) and not self._foreign(name):
+        conf = self._confs.text(name)
+        if not self._confs.source(name) and not self._confs.foreign(name):
             return UnitState(name)  # also when our program outlived its unit file
         on = conf is not None and not re.search(r"(?m)^autostart *= *(false|no|0|off) *$", conf)
         return UnitState(
@@ -81,9 +80,9 @@ class Supervisor:
     def stop(self, name: str) -> None:
         if self._program(name) is not None:
             self._end(name)
-        if not self._ours(name):
+        if self._confs.foreign(name):
             return
-        translation = self._translate_or_none(name)
+        translation = self._confs.translation(name)
         for directory in translation.runtime if translation else ():
             self._system.remove_tree(f"/run/{directory}")
 
@@ -93,7 +92,7 @@ class Supervisor:
         self.start(name)
 
     def reload(self, name: str) -> None:
-        translation = self._translate_or_none(name) if self._ours(name) else None
+        translation = None if self._confs.foreign(name) else self._confs.translation(name)
         pid = self.state(name).pid
         if translation is not None and translation.reload_command:
             words = (
@@ -126,25 +125,22 @@ class Supervisor:
         pass  # its texts are what tells
 
     def loaded(self, name: str) -> bool:
-        if not self._ours(name):
-            return True
-        translation = self._translate_or_none(name)
-        return translation is not None and translation.conf == self._conf(name)
+        return self._confs.foreign(name) or self._confs.current(name)
 
     def load(self, name: str) -> None:
         self._write(name, None)
 
     def unload(self, name: str) -> None:
-        if self._foreign(name):
+        if self._confs.foreign(name):
             return
-        self._system.remove(f"{CONF}/{program(name)}.conf")
+        self._confs.remove(name)
         self._reread()
         if self._program(name) is not None:
             self._end(name)
             self._act("remove", name, "BAD_NAME", self._daemon.remove)
 
     def log(self, name: str, lines: int = 40) -> List[str]:
-        conf = self._conf(name) or ""
+        conf = self._confs.text(name) or ""
         named = re.search(r"(?m)^stdout_logfile *= *(\S+) *$", conf)
         path = named.group(1).replace("%%", "%") if named else log_path(name)
         if self._system.stat(path) is None:
@@ -153,7 +149,7 @@ class Supervisor:
         return self._system.run(argv, check=False, timeout_s=30).text.splitlines()
 
     def places(self, name: str) -> Sequence[str]:
-        return (*UNIT_DIRECTORIES, CONF)
+        return PLACES
 
     # What there is
 
@@ -168,99 +164,18 @@ class Supervisor:
         self._system.forget(UNITS)
         return self._program(name) or Program()
 
-    def _conf(self, name: str) -> Optional[str]:
-        return self._text(f"{CONF}/{program(name)}.conf")
-
-    def _ours(self, name: str) -> bool:
-        """Whether the program comes, or would come, from us."""
-        return not self._foreign(name)
-
-    def _foreign(self, name: str) -> bool:
-        conf = self._conf(name)
-        return conf is not None and not conf.startswith(HEADER.format(name=name))
-
-    def _source(self, name: str) -> str:
-        """The unit's text: an administrator's, our foreground one, the package's."""
-        own = self._text(f"/etc/systemd/system/{name}")
-        if own:
-            return own
-        packaged = next((t for t in map(self._text, self._paths(name)) if t), "")
-        return (foreground.known(name, self._system.names) or packaged) if packaged else ""
-
-    def _paths(self, name: str) -> List[str]:
-        return [f"{directory}/{name}" for directory in UNIT_DIRECTORIES]
-
-    def _text(self, path: str) -> Optional[str]:
-        try:
-            return self._system.read(path).decode("utf-8", "replace")
-        except (OSError, StepFailed):  # missing, or a link such as a mask
-            return None
-
-    # Translating
-
-    def _translate(self, name: str, enabled: Optional[bool]) -> Translation:
-        source = self._source(name)
-        if not source:
-            raise missing(name, self.places(name))
-        if not name.endswith(".service"):
-            raise StepFailed(
-                "unit-untranslatable",
-                f"supervisor has nothing like {name}",
-                expected="a .service unit where no systemd runs",
-                found=name,
-            )
-        if enabled is None:
-            enabled = "\nautostart=true\n" in (self._conf(name) or "")
-        try:
-            return translate(name, parse(source), enabled=enabled)
-        except Untranslatable as error:
-            message = f"supervisor cannot run {name} as systemd would: {error}"
-            if error.code == "no-foreground-command":
-                raise StepFailed(
-                    "no-foreground-command",
-                    message,
-                    expected="Type=simple, exec or notify",
-                    hint="write a unit with a command that stays in the foreground",
-                ) from error
-            raise StepFailed("unit-untranslatable", message) from error
-        except UnitSyntax as error:
-            raise StepFailed("unit-refused", f"{name} is not a unit file: {error}") from error
-
-    def _translate_or_none(self, name: str) -> Optional[Translation]:
-        try:
-            return self._translate(name, None)
-        except StepFailed:
-            return None
-
     def _write(self, name: str, enabled: Optional[bool]) -> None:
-        if self._foreign(name):
+        if self._confs.foreign(name):
             if enabled is None or enabled == self.state(name).enabled:
                 return
             raise StepFailed(
                 "unit-not-ours",
-                f"{CONF}/{program(name)}.conf was not written by Toque and is left as it is",
+                f"{conf_path(name)} was not written by Toque and is left as it is",
                 expected=f"autostart={'true' if enabled else 'false'}",
-                hint=f"remove {CONF}/{program(name)}.conf and converge again",
+                hint=f"remove {conf_path(name)} and converge again",
             )
-        translation = self._translate(name, enabled)
-        self._install_launcher()
-        before = self._conf(name)
-        if translation.conf != before:
-            path = f"{CONF}/{program(name)}.conf"
-            self._system.write(path, translation.conf.encode())
-            if translation.lost and not _same_but_autostart(translation.conf, before):
-                names = ", ".join(dict.fromkeys(translation.lost))
-                self._system.note(f"{name}: supervisor cannot keep {names}")
+        self._confs.write(name, enabled)
         self._system.forget(UNITS)
-
-    def _install_launcher(self) -> None:
-        if self._text(launch.PATH) != launch.TEXT:
-            for directory in ("/usr/local/lib", "/usr/local/lib/toque"):
-                if self._system.stat(directory) is None:
-                    self._system.mkdir(directory, owner="root", group="root", mode=0o755)
-            self._system.write(launch.PATH, launch.TEXT.encode(), mode=0o755)
-        if self._system.stat("/var/log/toque") is None:
-            self._system.mkdir("/var/log/toque", owner="root", group="root", mode=0o750)
 
     # Acting
 
@@ -353,14 +268,3 @@ def socket_path(system: System) -> str:
         return SOCKET
     said = re.search(r"(?m)^serverurl *= *unix://(/[^\s;%]+)", text)
     return said.group(1) if said else SOCKET
-
-
-def program(name: str) -> str:
-    """``thena.service`` -> ``thena``: what supervisor calls it."""
-    return name[: -len(".service")] if name.endswith(".service") else name
-
-
-def _same_but_autostart(new: str, old: Optional[str]) -> bool:
-    """Whether two programs differ at most in whether they start at boot.  Pure."""
-    plain = (re.sub(r"(?m)^autostart=\w+$", "", text or "") for text in (new, old))
-    return next(plain) == next(plain)
