@@ -7,9 +7,10 @@ from dataclasses import fields, replace
 
 from ..errors import BadCookbook, nearest
 from ..node.model import Action
-from ..node.resources.package import Package, mergeable, merged
+from ..node.resources.package import Package
 from .claims import check_claims
 from .recipe import Added
+from .transactions import mergeable, merged
 
 
 def arrange(added: Sequence[Added]) -> tuple[Added, ...]:

@@ -2,14 +2,12 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from toque.node.dpkg import parse_status
 from toque.node.errors import NotReady, StepFailed
 from toque.node.memory import MemorySystem
 from toque.node.resource import Invalid, differing
-from toque.node.resources.package import Package, mergeable, merged
+from toque.node.resources.package import Package
 from toque.node.system import Result
 from toque.node.values import Secret
 
@@ -252,33 +250,6 @@ def test_what_is_no_declaration_is_refused(wanted):
         Package(*wanted.args, **wanted.rest).validate()
 
 
-PACKAGES = st.builds(
-    lambda names, pins, absent: Package(
-        *names, versions=dict.fromkeys(names & pins, "1"), absent=absent
-    ),
-    st.sets(st.sampled_from("abcd"), min_size=1),
-    st.sets(st.sampled_from("abcd")),
-    st.booleans(),
-)
-
-
-@given(PACKAGES, PACKAGES)
-def test_merged_neighbours_want_what_both_wanted(first, second):
-    if mergeable(first, second):
-        both = merged(first, second).wanted()
-        for side in (first, second):
-            assert differing(side.wanted(), both) == frozenset()
-        assert set(both) == set(first.wanted()) | set(second.wanted())
-
-
-def test_neighbours_that_disagree_are_not_merged():
-    one = Package("a", versions={"a": "1"})
-    assert not mergeable(one, Package("a", versions={"a": "2"}))
-    assert not mergeable(one, Package("b", absent=True))
-    assert not mergeable(one, Package("b", recommends=True))
-    assert mergeable(one, Package("b"))
-
-
 def test_a_plan_shows_what_else_apt_would_touch():
     apt = Apt({"nginx": "1.22.1"}, drags={"libc": "2.37", "libnew": "5"})
     system = apt.on({STATUS: paragraph("libc", "2.36").encode(), LISTS: b""})
@@ -479,13 +450,3 @@ def test_new_fields_that_cannot_be_meant_are_refused(rest):
     assert "two" not in str(caught.value) or not isinstance(
         next(iter(rest.get("answers", {"": ""}).values())), Secret
     )
-
-
-def test_merging_keeps_answers_and_the_smaller_age():
-    one = Package("a", answers={"a/x": "1"}, refresh_s=7200)
-    two = Package("b", answers={"b/x": "2"}, refresh_s=3600)
-    both = merged(one, two)
-    assert (both.answers, both.refresh_s) == ({"a/x": "1", "b/x": "2"}, 3600)
-    assert not mergeable(one, Package("b", answers={"a/x": "2"}))
-    for other in ({"hold": True}, {"upgrade": True}):
-        assert not mergeable(one, Package("b", **other))
