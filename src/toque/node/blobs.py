@@ -9,6 +9,8 @@ import os
 import time
 from typing import Any, BinaryIO, Callable, List, Mapping
 
+from .journal import synced
+
 Say = Callable[[Mapping[str, Any]], None]
 
 KEPT_S = 7 * 24 * 3600  # an unused uv or bundle of last week is sent again
@@ -51,6 +53,7 @@ def _store(stdin: BinaryIO, path: str, sha256: str, size: int) -> None:
         if seen.hexdigest() != sha256:
             raise ValueError(f"bytes of {sha256[:12]} arrived altered")
         os.rename(staged, path)
+        synced(os.path.dirname(path))
     except BaseException:
         if os.path.exists(staged):
             os.unlink(staged)

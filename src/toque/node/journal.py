@@ -199,11 +199,16 @@ def durable(path: str, text: str) -> None:
     finally:
         os.close(descriptor)
     os.rename(staged, path)
-    directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    synced(os.path.dirname(path))
+
+
+def synced(directory: str) -> None:
+    """Make renames in a directory of our own survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(directory)
+        os.fsync(descriptor)
     finally:
-        os.close(directory)
+        os.close(descriptor)
 
 
 def _whole_file(kind: int) -> bytes:
