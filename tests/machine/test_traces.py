@@ -8,16 +8,20 @@ smaller trace is of steps that break each rule: on it each check has to fail.
 
 from __future__ import annotations
 
+import re
 import secrets as randomness
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import basename
 from typing import Any
 
 import pytest
 
+import manifest
 import strace
 from machine_site import Site
+from manifest import Entries, Entry
 from onlooker import USER, looked_on
 from strace import Call
 from toque.fleet.secrets import SecretStore
@@ -100,6 +104,9 @@ class Story:
     seen: dict[str, Any]  # by the user who looked on
     owned: frozenset[str]  # directories of users that are not root
     public: frozenset[str]  # directories in which everybody can make names
+    before: Entries  # every path, before the set-up and after it
+    after: Entries
+    end: Entries  # after all of it
 
     def ours(self, calls: list[Call]) -> list[Call]:
         """What the node program did itself."""
@@ -119,26 +126,33 @@ def story(kitchen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def told(site: Site) -> Story:
     write_project(site)
     begin_trace(site)
+    before = paths_of(site)
     with looked_on(site, {"canary": CANARY, "key": "-----BEGIN PRIVATE KEY"}) as seen:
         site.ok("setup")
+        after = paths_of(site)
         site.ok("converge", "web1", "values::setup")
         site.commit({"CHANGES": "another\n"})
         site.space.git("push", "-q", str(site.space.repository), f"HEAD:refs/heads/{BRANCH}")
         site.ok("deploy", "thena", "--ref", BRANCH)
-    trace = trace_of(site)
+    trace, end = trace_of(site), paths_of(site)
     site.ok("converge", "web1", "values::configure")
     rest = trace_of(site)[len(trace) :]
-    owned = site.out("find", "/srv", "/etc", "/var", "/home", "/run", "-xdev", "-type", "d",
-                     "!", "-user", "root")  # fmt: skip
-    public = site.out("find", "/", "-xdev", "-type", "d", "-perm", "-0002")
+    folders = {path: entry for path, entry in end.items() if entry.kind == "directory"}
     return Story(
         site,
         strace.calls(trace),
         strace.calls(rest),
         seen,
-        frozenset(owned.splitlines()),
-        frozenset([*public.splitlines(), "/dev/shm", "/run/lock"]),
+        frozenset(path for path, entry in folders.items() if entry.owner != "root"),
+        frozenset(path for path, entry in folders.items() if entry.mode & 0o002) | {"/dev/shm"},
+        before,
+        after,
+        end,
     )
+
+
+def paths_of(site: Site) -> Entries:
+    return manifest.entries(site.run(manifest.LISTING).stdout)
 
 
 def write_project(site: Site) -> None:
@@ -259,11 +273,12 @@ def test_root_works_by_descriptor_inside_directories_of_others(
 
 
 def test_deploy_does_everything_inside_the_trees_of_the_app_as_its_users(story: Story) -> None:
-    """But for the mark that a virtual environment is whole, which is root's to give."""
+    """But for what root says of a release: what it is made of, and that it is whole."""
     there, _ = strace.by_root_inside(story.calls, story.owned)
     made = {path for call in there for path in call.paths if path.startswith("/srv/www/")}
 
-    assert {path.rpartition("-")[2] for path in made} == {"complete"}
+    names = {re.sub(r"^\.toque-[0-9a-f]{16}-", "", basename(path)) for path in made}
+    assert names == {".toque", ".toque-complete", "app.sock", "release.json", "venv"}
 
 
 def test_write_by_path_inside_a_directory_of_another_is_seen(story: Story) -> None:
@@ -300,6 +315,58 @@ def test_every_replaced_file_and_its_directory_reach_the_disk(
 
     assert wrong == []
     assert count > 40
+
+
+# --- PR-6 -----------------------------------------------------------------------------------------
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "node.txt"
+# What root reads as instructions, besides the programs that the trace shows.
+PARSED = re.compile(
+    r"/var/lib/toque/(rt|owed|plans|done).*|/etc/(systemd|nginx|cron|sudoers|apt|sysctl|profile|pam"
+    r"|toque/apps/[^/]+/[^/]+\.env|logrotate|security|ld\.so|ssh|init|default).*|/root/\.ssh.*"
+    r"|/usr/local/s?bin/.*|/lib/systemd/system/.*"
+)
+
+
+def test_owner_and_mode_of_every_path_are_the_known_ones(
+    story: Story, record_property: Record
+) -> None:
+    """A line that is new here is a decision: what is it, whose, and who may read it?"""
+    found = manifest.manifest(story.before, story.after)
+    record_property("figure", f"{len(story.after)} paths, {len(found)} kinds of ours")
+
+    assert found == GOLDEN.read_text().splitlines()
+
+
+def test_only_root_can_change_what_root_runs_and_reads(
+    story: Story, record_property: Record
+) -> None:
+    ran = {c.paths[0] for c in story.calls if c.name == "execve" and c.done and c.uid == 0}
+    read = {path for path in story.end if PARSED.fullmatch(path)}
+    record_property("figure", f"{len(ran)} programs of root's, {len(read)} paths that it reads")
+
+    assert list(manifest.changeable(ran | read, story.end)) == []
+    assert len(ran) > 10
+    assert len(read) > 100
+
+
+@pytest.mark.parametrize(
+    ("path", "entry"),
+    [
+        ("/etc/nginx/sites-enabled", Entry("directory", "root", "root", 0o777)),
+        ("/etc/nginx", Entry("directory", "thena", "root", 0o755)),
+        ("/etc/nginx/sites-enabled/thena", Entry("file", "root", "thena", 0o664)),
+        ("/etc/nginx/sites-enabled/thena", Entry("link", "root", "root", 0o777, "/srv/here")),
+    ],
+)
+def test_what_another_can_change_is_seen(story: Story, path: str, entry: Entry) -> None:
+    there = Entry("file", "thena", "thena", 0o644)
+    tree = {**story.end, "/srv/here": there, path: entry}
+
+    assert len(list(manifest.changeable(["/etc/nginx/sites-enabled/thena"], tree))) == 1
+    assert manifest.manifest(story.before, {**story.after, path: entry}) != (
+        GOLDEN.read_text().splitlines()
+    )
 
 
 # --- the rules themselves, on lines as strace writes them ----------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from posixpath import basename, dirname, join, normpath
@@ -206,7 +206,7 @@ def carried(found: Sequence[Call], mark: str, values: Sequence[str]) -> tuple[in
     return seen, wrong
 
 
-def below(path: str, tops: frozenset[str]) -> bool:
+def below(path: str, tops: Set[str]) -> bool:
     """Whether a path is inside one of some directories; not the directory itself."""
     while path != "/":
         path = dirname(path)
@@ -220,18 +220,17 @@ def by_root_inside(found: Sequence[Call], owned: Iterable[str]) -> tuple[list[Ca
 
     Whoever owns such a directory can swap what a path leads to; what is open stays what it is.
     """
-    given = {
-        call.paths[0]
-        for call in found
-        if call.name == "fchown" and call.done and int(call.args[1]) > 0
-    }
-    tops = frozenset(owned) | given
-    there = [
-        call
-        for call in found
-        if call.uid == 0 and call.done and call.writes
-        if any(below(path, tops) for path in call.paths)
-    ]
+    tops, there = set(owned), []
+    for call in found:
+        if not call.done:
+            continue
+        if call.uid == 0 and call.writes and any(below(path, tops) for path in call.paths):
+            there.append(call)
+        # One that is given away while it is made has another name by the end.
+        if call.name == "fchown" and int(call.args[1]) > 0:
+            tops.add(call.paths[0])
+        elif call.name.startswith("rename") and call.paths[0] in tops:
+            tops.add(call.paths[1])
     return there, [f"{c.program}: {c.name}({', '.join(c.args)})" for c in there if not c.held]
 
 
@@ -252,7 +251,7 @@ def by_root_in_public(
             made.add(call.paths[0])
             if anew:
                 continue
-        if anew and all(path in made or below(path, frozenset(made)) for path in call.paths):
+        if anew and all(path in made or below(path, made) for path in call.paths):
             continue
         wrong.append(f"{call.program}: {call.name}({', '.join(call.args)}) = {call.result}")
     return wrong
