@@ -30,8 +30,8 @@ class Channel(Protocol):
     def lines(self) -> Iterator[bytes]:
         """Complete lines without their newline, until the program ends its output.
 
-        Raises ``Unreachable`` (``connection-lost``, ``node-output-too-long``).  How the program
-        ended otherwise is for ``wait`` to tell.
+        Raises ``Unreachable`` (``connection-lost``, ``node-silent``, ``node-output-too-long``).
+        How the program ended otherwise is for ``wait`` to tell.
         """
         ...
 

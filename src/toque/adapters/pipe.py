@@ -22,6 +22,7 @@ from toque.errors import Unreachable
 LINE_LIMIT = 8 << 20  # bytes; an event with the longest diff is far below
 TOTAL_LIMIT = 256 << 20  # bytes of all output of one run
 STDERR_LIMIT = 64 << 10  # bytes kept, the last ones
+SILENCE_S = 45.0  # the node tells every 10 s that it is there
 LAST_WORDS_S = 10.0  # after its output ended, how long a program may take to end
 
 #: Standard error and exit status -> what went wrong, or None when it was no matter of transport.
@@ -43,10 +44,12 @@ class PipeChannel:
         explain: Explain,
         line_limit: int = LINE_LIMIT,
         total_limit: int = TOTAL_LIMIT,
+        silence_s: float = SILENCE_S,
     ) -> None:
         self._explain = explain
         self._line_limit = line_limit
         self._room = total_limit
+        self._silence_s = silence_s
         self._buffer = bytearray()
         self._searched = 0
         self._ended = False
@@ -78,16 +81,38 @@ class PipeChannel:
         self._outbox.put(None)
 
     def lines(self) -> Iterator[bytes]:
-        while (line := self.read_line()) is not None:
+        while (line := self._heard()) is not None:
             yield line
         problem = self._explain(self.stderr, self.wait())
         if problem is not None:
             raise problem
 
-    def read_line(self, timeout_s: float | None = None) -> bytes | None:
-        """The next complete line, or None at the end.  Raises ``TimeoutError``."""
+    def _heard(self) -> bytes | None:
+        """The next line of a program that lives.  Raises ``Unreachable("node-silent")``."""
+        try:
+            return self.read_line(silence_s=self._silence_s)
+        except TimeoutError:
+            self.terminate()
+            raise Unreachable(
+                "node-silent",
+                "the connection stands but the node does not answer",
+                expected=f"a sign of life within {self._silence_s:g} s",
+                found="nothing",
+                hint="look at the node's load, memory and disks",
+                log=self.stderr_tail,
+            ) from None
+
+    def read_line(
+        self, timeout_s: float | None = None, *, silence_s: float | None = None
+    ) -> bytes | None:
+        """The next complete line, or None at the end.
+
+        Raises ``TimeoutError`` when there is none by ``timeout_s``, or no byte for ``silence_s``.
+        """
         deadline = None if timeout_s is None else monotonic() + timeout_s
         while True:
+            if silence_s is not None:
+                deadline = monotonic() + silence_s
             end = self._buffer.find(b"\n", self._searched)
             if end >= 0:
                 line = bytes(self._buffer[:end])

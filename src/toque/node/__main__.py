@@ -6,15 +6,22 @@ standard input.  ``check`` and ``apply`` tell the facts first, and the releases 
 the plan can be made from them while the connection waits.  ``apply`` runs in a child of its own
 session that writes its events to the node's disk, so it ends in order whatever happens to the
 connection; this process only copies events.
+
+Every few seconds a ``beat`` is told, whatever else goes on: a node that is silent for longer is
+lost, and nobody waits for it without an end.
 """
 
 import json
 import os
+import signal
 import sys
 from typing import Any, BinaryIO, Dict, List, Mapping
 
 from . import facts
 from .greeting import greeting
+
+BEAT_S = 10.0  # the controller gives up after several: SILENCE_S in its pipe.py
+BEAT = b'{"type": "beat"}\n'
 
 
 def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") -> int:
@@ -23,6 +30,8 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
     ``state`` is the directory that this node's memory is in; see ``state_of``.
     """
     say = Speaker(stdout)
+    if stdout is getattr(sys.__stdout__, "buffer", None):  # else we are not a program of our own
+        begin_beating(say)
     state = state or state_of(__file__)
     command, rest = argv[0], argv[1:]
     if command == "facts":
@@ -57,17 +66,32 @@ class Speaker:
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.gone = False
+        self.busy = False
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         self.line(json.dumps(event).encode("utf-8") + b"\n")
 
     def line(self, data: bytes) -> None:
         if not self.gone:
+            self.busy = True
             try:
                 self.stream.write(data)
                 self.stream.flush()
             except (BrokenPipeError, ValueError):
                 self.gone = True
+            finally:
+                self.busy = False
+
+    def beat(self, signum: int, frame: object) -> None:
+        """From a signal's handler, so never in the middle of a line."""
+        if not self.busy:
+            self.line(BEAT)
+
+
+def begin_beating(say: Speaker) -> None:
+    """By a timer, which wakes us from any wait; children that we fork have none of it."""
+    signal.signal(signal.SIGALRM, say.beat)
+    signal.setitimer(signal.ITIMER_REAL, BEAT_S, BEAT_S)
 
 
 def state_of(program: str) -> str:

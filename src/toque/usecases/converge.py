@@ -29,8 +29,10 @@ from .connecting import Connecting
 from .reboot import back
 
 Watch = Callable[[Event], None]
-REATTACH_WAITS_S = (0.2, 1.0, 3.0, 8.0)  # a reboot of the network, not of the node
-LOST = ("connection-lost", "no-answer")  # after these the node may still be at it
+# A reboot of the network, not of the node.  ssh notices a dead connection within 20 s and gives up
+# making one after 10 s: within a minute it is told that nothing is known of the node.
+REATTACH_WAITS_S = (0.2, 2.0, 6.0)
+LOST = ("connection-lost", "no-answer", "node-silent")  # after these the node may still be at it
 HOSTILE = ("node-speaks-wrongly", "node-output-too-long")  # such a node is not asked again
 
 
@@ -341,6 +343,8 @@ def _attached(transport: Transport, run: str, seen: _Seen, lost: Unreachable, st
             if error.code in HOSTILE:
                 raise
             lost, unknown = error, False
+            if error.code == "node-silent":  # it was waited for twice
+                break
         except Failed as error:
             if error.code != "run-unknown" or seen.count:
                 raise

@@ -1,5 +1,7 @@
 """A hostile node: what it sends never makes us grow, hang or draw on the terminal (IN-8, IN-9)."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,11 +22,9 @@ NOTHING = Runtime("0" * 64, b"")
 
 
 @contextmanager
-def channel(script: str, **limits: int) -> Iterator[PipeChannel]:
-    opened = PipeChannel(
-        started(["sh", "-c", script]), explain=lambda stderr, status: None, **limits
-    )
-    with opened:
+def channel(script: str, **limits: float) -> Iterator[PipeChannel]:
+    program = started(["sh", "-c", script])
+    with PipeChannel(program, explain=lambda stderr, status: None, **limits) as opened:
         yield opened
 
 
@@ -139,3 +139,31 @@ def test_sending_to_a_dead_program_does_not_raise_or_block() -> None:
 
 def unused(stderr: str, status: int) -> Unreachable:
     raise AssertionError(stderr)
+
+
+def test_program_that_says_nothing_any_more_is_given_up() -> None:
+    """Whole lines or half ones: what counts is the time since the last byte."""
+    for script in ("echo a; exec sleep 5", "echo a; printf b; exec sleep 5"):
+        with channel(script, silence_s=0.2) as silent:
+            lines = silent.lines()
+            assert next(lines) == b"a"
+            with pytest.raises(Unreachable) as caught:
+                next(lines)
+
+        assert caught.value.code == "node-silent"
+
+
+def test_program_that_is_stopped_is_given_up() -> None:
+    with channel("while echo beat; do sleep 0.02; done", silence_s=1.0) as stopped:
+        lines = stopped.lines()
+        next(lines)
+        os.killpg(stopped._process.pid, signal.SIGSTOP)
+        with pytest.raises(Unreachable) as caught:
+            list(lines)
+
+    assert caught.value.code == "node-silent"
+
+
+def test_program_that_speaks_slowly_is_heard_to_its_end() -> None:
+    with channel("for n in 1 2 3 4; do sleep 0.4; printf x; done; echo", silence_s=1.0) as slow:
+        assert list(slow.lines()) == [b"xxxx"]

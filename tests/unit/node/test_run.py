@@ -3,15 +3,18 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import pytest
 
+from toque.adapters import shipping
 from toque.adapters.local import LocalTransport
 from toque.adapters.pipe import PipeChannel
 from toque.node import blobs, journal
@@ -26,6 +29,14 @@ from toque.node.wire import digest, encode_value, plan_json
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="files are written as root")
 
 RUN = "20260101T000000-abc123"
+LOOP = """
+import os, sys, time
+for _ in range(%d):
+    if os.path.exists(sys.argv[1]):
+        sys.exit()
+    time.sleep(0.05)
+sys.exit(1)
+"""
 PASSWORD = 'pa"ss\\wörd/+=1'
 
 
@@ -37,14 +48,7 @@ def step(resource: Any, secrets: Optional[Dict[str, str]] = None) -> Step:
 
 def waits(gate: Path, name: str = "wait") -> Step:
     """A step that ends when ``gate`` appears (or after a minute)."""
-    loop = (
-        "import os, sys, time\n"
-        "for _ in range(1200):\n"
-        "    if os.path.exists(sys.argv[1]): sys.exit()\n"
-        "    time.sleep(0.05)\n"
-        "sys.exit(1)"
-    )
-    return step(Command((sys.executable, "-c", loop, str(gate)), name=name, always=True))
+    return step(Command((sys.executable, "-c", LOOP % 1200, str(gate)), name=name, always=True))
 
 
 def order(plan: Plan, run: str = RUN, **more: Any) -> bytes:
@@ -432,3 +436,61 @@ def test_stop_of_a_check_is_nobodys(tmp_path: Path) -> None:
 
     assert [event["type"] for event in said] == ["start", "report"]
     assert os.listdir(tmp_path) == ["seal.key"]
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Node:
+    """A node whose program tells twenty times a second that it is there."""
+    source = tmp_path / "source"
+    shutil.copytree(Path(blobs.__file__).parent, source)
+    main = source / "__main__.py"
+    main.write_text(main.read_text().replace("BEAT_S = 10.0", "BEAT_S = 0.05"))
+    node = Node(tmp_path / "state")
+    node.transport = LocalTransport(
+        python=sys.executable, state=str(node.state), runtime=lambda: shipping.pack(source)
+    )
+    return node
+
+
+def beats(lines: Iterator[bytes], count: int) -> None:
+    """Read until so many beats have come."""
+    while count:
+        count -= json.loads(next(lines)) == {"type": "beat"}
+
+
+def test_a_node_tells_that_it_is_there_while_a_step_takes_long(quick: Node, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with quick.start(Plan("p", (waits(gate),))) as channel:
+        lines = channel.lines()
+        beats(lines, 5)
+        gate.touch()
+        told = [json.loads(line) for line in lines]
+
+    assert told[-1]["report"]["outcomes"][0]["status"] == "changed"
+
+
+def test_a_node_tells_that_it_is_there_while_a_check_takes_long(
+    quick: Node, tmp_path: Path
+) -> None:
+    """Where no child does the work that may take long."""
+    gate = tmp_path / "gate"
+    guard = (sys.executable, "-c", LOOP % 100, str(gate))
+    plan = Plan("p", (step(Command(("true",), unless=guard)),))
+    with quick.start(plan, "check") as channel:
+        lines = channel.lines()
+        beats(lines, 5)
+        gate.touch()
+        told = [json.loads(line) for line in lines]
+
+    assert told[-1]["report"]["outcomes"][0]["status"] == "ok"
+
+
+def test_a_node_that_attaches_tells_that_it_is_there(quick: Node, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with quick.start(Plan("p", (waits(gate),))) as channel:
+        next(line for line in channel.lines() if b'"step"' in line)
+    with quick.transport.open(["attach", RUN]) as channel:
+        lines = channel.lines()
+        beats(lines, 5)
+        gate.touch()
+        assert b"report" in list(lines)[-1]

@@ -9,10 +9,12 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from toque.adapters import pipe, ssh
 from toque.adapters.memory import MemoryTransport
 from toque.adapters.pipe import PipeChannel
 from toque.adapters.starting import started
 from toque.errors import Failed, ToqueError, Unreachable
+from toque.node.__main__ import BEAT_S
 from toque.node.model import Facts, Outcome, Plan, Report, Status, Step
 from toque.node.values import Blob
 from toque.node.wire import digest, outcome_json, report_json
@@ -331,6 +333,67 @@ def test_connection_lost_for_good_says_that_the_run_goes_on() -> None:
 
     assert (error.code, error.exit_status) == ("run-lost", 4)
     assert len(transport.opened) == 1 + len(carry.REATTACH_WAITS_S)
+
+
+class Stopping(Breaking):
+    """What was a lost connection is a node that stands still."""
+
+    def open(self, argv: Any) -> Any:
+        channel = super().open(argv)
+        lines = channel.lines
+
+        def silent() -> Iterable[bytes]:
+            try:
+                yield from lines()
+            except Unreachable as error:
+                raise Unreachable("node-silent", "no sign of life") from error
+
+        channel.lines = silent
+        return channel
+
+
+def test_node_that_stands_still_is_told_as_unknown_and_not_as_failed() -> None:
+    """Waited for once more, by a new connection, and not for ever."""
+
+    def main(argv: list[str], stdin: BinaryIO, stdout: BinaryIO) -> None:
+        if argv[0] == "apply":
+            tell(stdout, FACTS)
+            tell(stdout, start(json.loads(stdin.readline())))
+        raise Cut
+
+    transport = Stopping(main)
+    error = fails(transport)
+
+    assert (error.code, error.exit_status) == ("run-lost", 4)
+    assert [argv[0] for argv in transport.opened] == ["apply", "attach"]
+
+
+def test_node_that_stood_still_for_a_while_ends_like_any_other() -> None:
+    orders: list[dict[str, Any]] = []
+
+    def main(argv: list[str], stdin: BinaryIO, stdout: BinaryIO) -> None:
+        if argv[0] == "apply":
+            tell(stdout, FACTS)
+            orders.append(json.loads(stdin.readline()))
+            tell(stdout, start(orders[0]))
+            raise Cut
+        tell(stdout, start(orders[0]), {"type": "beat"}, report(orders[0], DONE))
+
+    told, seen = converge(Stopping(main))
+
+    assert told.changed == 1
+    assert [event["type"] for event in seen] == ["facts", "start", "reattach"]
+
+
+def test_it_is_told_within_a_minute_that_nothing_is_known_of_a_node() -> None:
+    """Of one that the network has lost: ssh's keepalives, and then each try and its wait."""
+    options = dict(option.split("=") for option in ssh.OPTIONS)
+    noticed = int(options["ServerAliveInterval"]) * (int(options["ServerAliveCountMax"]) + 1)
+    tries = len(carry.REATTACH_WAITS_S) * int(options["ConnectTimeout"])
+
+    assert noticed + sum(carry.REATTACH_WAITS_S) + tries < 60
+    assert pipe.SILENCE_S > 4 * BEAT_S
+    assert pipe.SILENCE_S < 60
 
 
 def test_connection_lost_before_the_first_event_is_attached_too() -> None:

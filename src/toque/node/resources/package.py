@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequ
 from .. import apt, debconf
 from ..dpkg import ENVIRONMENT, LOCK, Database, database, repair, wait_for
 from ..errors import NotReady, StepFailed
-from ..record import dataclass, fields
+from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import Result, System
 from ..values import Secret
