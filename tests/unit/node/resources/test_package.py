@@ -220,6 +220,66 @@ def test_an_interruption_is_repaired_though_every_named_package_is_there():
     assert converge(Package("git"), system) == ["~ dpkg: interrupted -> repaired"]
 
 
+class Killed:
+    """What a killed dpkg left of ``git``, and what each rung of the ladder can do about it.
+
+    dpkg configures what is unpacked when ``lib``, which it needs, is there; what is half installed
+    has to be unpacked anew; a ``lib`` that is missing only apt can bring.
+    """
+
+    def __init__(self, git, lib="install ok installed"):
+        self.status = {"git": git, "lib": lib}
+        programs = {"dpkg": self.dpkg, "apt-get": self.apt}
+        self.system = MemorySystem(files={STAMP: b"", LISTS: b""}, programs=programs)
+        self.write()
+
+    def write(self):
+        there = {name: status for name, status in self.status.items() if status}
+        text = "".join(paragraph(name, status=status) for name, status in there.items())
+        self.system.put(STATUS, text.encode())
+
+    def dpkg(self, argv, stdin, user):
+        if "--audit" in argv:
+            whole = self.status["git"] == "install ok installed"
+            return Result(argv, 0, b"" if whole else b"git is not whole")
+        unpacked = self.status["git"] in ("install ok half-configured", "install ok unpacked")
+        if not unpacked or not self.status["lib"]:
+            return Result(argv, 1, b"", b"errors were encountered while processing: git")
+        self.status["git"] = "install ok installed"
+        self.write()
+        return Result(argv, 0)
+
+    def apt(self, argv, stdin, user):
+        if "--reinstall" in argv and argv[-1] == "git:amd64":
+            self.status["git"] = "install ok unpacked"
+        elif "--fix-broken" in argv:
+            self.status["lib"] = "install ok installed"
+        self.write()
+        return Result(argv, 0)
+
+
+@pytest.mark.parametrize(
+    ("killed", "rungs"),
+    [
+        (Killed("install ok half-configured"), ["--configure"]),
+        (
+            Killed("install reinstreq half-installed"),
+            ["--configure", "--reinstall", "--fix-broken", "--configure"],
+        ),
+        (Killed("install ok unpacked", lib=""), ["--configure", "--fix-broken", "--configure"]),
+    ],
+    ids=["half configured", "half unpacked", "without what it needs"],
+)
+def test_the_ladder_is_climbed_as_far_as_it_takes(killed, rungs):
+    """``dpkg --configure -a`` alone was not enough after 32 of 40 kills (see dpkg.py)."""
+    assert converge(Package("git"), killed.system)[0] == "~ dpkg: interrupted -> repaired"
+
+    climbed = [w for c in killed.system.calls for w in c]
+    known = ("--configure", "--reinstall", "--fix-broken")
+    assert [w for w in climbed if w in known] == rungs
+    assert killed.status == {"git": "install ok installed", "lib": "install ok installed"}
+
+
 def test_a_machine_without_dpkg_is_said():
     with pytest.raises(StepFailed) as caught:
         Package("git").found(MemorySystem())
