@@ -5,7 +5,6 @@ Files, directories and links behave; programs are functions you pass in.
 
 import hashlib
 import io
-from dataclasses import dataclass, field
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -22,6 +21,7 @@ from typing import (
 )
 
 from .errors import NotReady, StepFailed
+from .memorytree import Entry, Tree, wrong_kind
 from .model import Facts
 from .notebook import Notebook
 from .system import Data, Result, Stat, check_failed, command_failed
@@ -31,22 +31,8 @@ if TYPE_CHECKING:
     from .probe import Answer, Question
     from .unpack import Member
 
-MOST_LINKS = 40  # as the kernel: path_resolution(7)
 EPOCH = 1_800_000_000.0  # what time it is on a new machine, in seconds since 1970
 Program = Callable[[Sequence[str], bytes, Optional[str]], Result]
-
-
-@dataclass
-class Entry:
-    """One thing in the tree: ``data`` for a file, ``target`` for a link."""
-
-    kind: str
-    data: bytes = b""
-    target: str = ""
-    owner: str = "root"
-    group: str = "root"
-    mode: int = 0o644
-    changed: int = field(default=0, compare=False)  # counts, where a machine has the time
 
 
 class MemorySystem(Notebook):
@@ -65,7 +51,7 @@ class MemorySystem(Notebook):
     ) -> None:
         super().__init__()
         self.facts = facts or Facts(os="debian", release="12", codename="bookworm")
-        self.tree: Dict[str, Entry] = {"/": Entry("directory", mode=0o755)}
+        self.tree = Tree()
         self.programs: Dict[str, Program] = dict(programs or {})
         self.calls: List[Tuple[str, ...]] = []
         self.progressed: List[str] = []
@@ -75,7 +61,6 @@ class MemorySystem(Notebook):
         self.answering = True  # the caller, when a new connection is tried
         self.clock = 0.0
         self.locks: Dict[str, str] = {}  # who holds the lock on a path
-        self._changes = 0
         for path, data in (files or {}).items():
             self.put(path, data)
         for data in (blobs or {}).values():
@@ -83,11 +68,7 @@ class MemorySystem(Notebook):
 
     def put(self, path: str, data: bytes = b"", kind: str = "file", **rest: Any) -> None:
         """Set up a file, making the directories above it."""
-        parts = path.strip("/").split("/")
-        for count in range(1, len(parts)):
-            above = "/" + "/".join(parts[:count])
-            self.tree.setdefault(above, Entry("directory", mode=0o755))
-        self.tree[path] = Entry(kind, data, **rest)
+        self.tree.put(path, data, kind, **rest)
 
     def run(
         self,
@@ -115,7 +96,7 @@ class MemorySystem(Notebook):
 
     def stat(self, path: str) -> Optional[Stat]:
         try:
-            entry = self.tree.get(self._real(path))
+            entry = self.tree.get(self.tree.real(path))
         except NotADirectoryError:
             return None
         if entry is None:
@@ -126,28 +107,28 @@ class MemorySystem(Notebook):
         )
 
     def read(self, path: str) -> bytes:
-        entry = self.tree.get(self._real(path))
+        entry = self.tree.get(self.tree.real(path))
         if entry is None:
             raise FileNotFoundError(path)
         if entry.kind != "file":
-            raise _wrong_kind(f"{path} is not a file", entry)
+            raise wrong_kind(f"{path} is not a file", entry)
         return entry.data
 
     def opened(self, path: str, *, ours: bool = False) -> BinaryIO:
         data = self.read(path)
-        entry = self.tree[self._real(path)]
+        entry = self.tree[self.tree.real(path)]
         if ours and (entry.owner != "root" or entry.mode & 0o022):
             raise StepFailed("unsafe-path", f"{path} can be changed by others while it is read")
         return io.BytesIO(data)
 
     def names(self, path: str) -> List[str]:
         try:
-            top = self._real(path, whole=True)
+            top = self.tree.real(path, whole=True)
         except NotADirectoryError as error:
             raise StepFailed("wrong-kind", f"{path} is not a directory") from error
         entry = self.tree.get(top)
         if entry is not None and entry.kind != "directory":
-            raise _wrong_kind(f"{path} is not a directory", entry)
+            raise wrong_kind(f"{path} is not a directory", entry)
         top = top.rstrip("/") + "/"
         below = (p[len(top) :] for p in self.tree if p.startswith(top) and p != top)
         return sorted(name for name in below if name and "/" not in name)
@@ -163,56 +144,56 @@ class MemorySystem(Notebook):
         check: Sequence[str] = (),
         user: Optional[str] = None,
     ) -> None:
-        path = self._parent_checked(path, "write")
+        path = self.tree.writable(path, "write")
         staged = f"{path.rpartition('/')[0]}/.toque-{0:016}-{path.rpartition('/')[2]}"
         whole = data if isinstance(data, bytes) else b"".join(data)
-        self.tree[staged] = Entry("file", whole, "", owner, group, mode, self._tick())
+        self.tree[staged] = Entry("file", whole, "", owner, group, mode, self.tree.tick())
         try:
             if check:
                 result = self.run([staged if a == "{}" else a for a in check], check=False)
                 if result.code != 0:
                     raise check_failed(check, path, result, "the old one stays")
-            self._replace(staged, path, "write")
+            self.tree.move(staged, path, "write")
         finally:
             self.tree.pop(staged, None)
 
     def mkdir(
         self, path: str, *, owner: str, group: str, mode: int, user: Optional[str] = None
     ) -> None:
-        path = self._parent_checked(path, "make")
+        path = self.tree.writable(path, "make")
         if path in self.tree:
-            raise _wrong_kind(f"cannot make {path}: File exists", self.tree[path])
-        self.tree[path] = Entry("directory", b"", "", owner, group, mode, self._tick())
+            raise wrong_kind(f"cannot make {path}: File exists", self.tree[path])
+        self.tree[path] = Entry("directory", b"", "", owner, group, mode, self.tree.tick())
 
     def chown(self, path: str, owner: Optional[str], group: Optional[str]) -> None:
-        entry = self._own(path, "change the owner of")
-        entry.changed = self._tick()
+        entry = self.tree.own(path, "change the owner of")
+        entry.changed = self.tree.tick()
         entry.owner = owner if owner is not None else entry.owner
         entry.group = group if group is not None else entry.group
         if entry.kind == "file":
             entry.mode &= 0o1777  # the kernel clears set-id bits: chown(2)
 
     def chmod(self, path: str, mode: int) -> None:
-        entry = self._own(path, "change the mode of")
-        entry.mode, entry.changed = mode, self._tick()
+        entry = self.tree.own(path, "change the mode of")
+        entry.mode, entry.changed = mode, self.tree.tick()
 
     def link(self, path: str, target: str) -> None:
-        path = self._parent_checked(path, "link")
-        self._not_a_directory(path, "link")
-        self.tree[path] = Entry("link", b"", target, "root", "root", 0o777, self._tick())
+        path = self.tree.writable(path, "link")
+        self.tree.not_a_directory(path, "link")
+        self.tree[path] = Entry("link", b"", target, "root", "root", 0o777, self.tree.tick())
 
     def rename(self, old: str, new: str) -> None:
-        goal = self._parent_checked(new, f"rename {old} to")
-        source = self._parent_checked(old, f"rename {old} to")
+        goal = self.tree.writable(new, f"rename {old} to")
+        source = self.tree.writable(old, f"rename {old} to")
         if source not in self.tree:
             raise NotReady("file-missing", f"cannot rename {old} to {new}: it is not there")
-        self._replace(source, goal, f"rename {old} to")
+        self.tree.move(source, goal, f"rename {old} to")
 
     def exchange(self, one: str, other: str) -> None:
         for path in (one, other):
             if self.stat(path) is None:
                 raise NotReady("file-missing", f"cannot exchange {path}: it is not there")
-        aside = f"{self._real(one)}.exchanged"
+        aside = f"{self.tree.real(one)}.exchanged"
         self.rename(one, aside)
         self.rename(other, one)
         self.rename(aside, other)
@@ -221,11 +202,11 @@ class MemorySystem(Notebook):
         if self.names(path):
             raise StepFailed("unsafe-path", f"{path} is not empty, or others can enter it")
         for member in members:
-            at = f"{self._real(path)}/{member.name}"
+            at = f"{self.tree.real(path)}/{member.name}"
             mode = 0o755 if member.kind == "directory" or member.executable else 0o644
             data = b"".join(member.data)
             self.tree[at] = Entry(
-                member.kind, data, member.target, owner, group, mode, self._tick()
+                member.kind, data, member.target, owner, group, mode, self.tree.tick()
             )
 
     def fetch(self, url: str, *, timeout_s: float) -> Iterator[bytes]:
@@ -236,16 +217,16 @@ class MemorySystem(Notebook):
 
     def remove(self, path: str) -> None:
         try:
-            path = self._real(path)
+            path = self.tree.real(path)
         except NotADirectoryError:
             return
-        if self._below(path):
+        if self.tree.below(path):
             raise StepFailed("directory-not-empty", f"cannot remove {path}: it is not empty")
         self.tree.pop(path, None)
 
     def remove_tree(self, path: str) -> None:
-        top = self._real(path)
-        for below in [top, *self._below(top)]:
+        top = self.tree.real(path)
+        for below in [top, *self.tree.below(top)]:
             self.tree.pop(below, None)
 
     def lock_holder(self, path: str) -> str:
@@ -279,81 +260,3 @@ class MemorySystem(Notebook):
 
     def now(self) -> float:
         return EPOCH + self.clock
-
-    def _tick(self) -> int:
-        """The next moment, for what is changed now."""
-        self._changes += 1
-        return self._changes
-
-    def _real(self, path: str, *, whole: bool = False) -> str:
-        """``path`` with links in its parents followed, with ``whole`` also itself, as the kernel
-        would.  Raises ``NotADirectoryError`` when a parent is something else."""
-        parts = [part for part in path.split("/") if part]
-        at, links = "", 0
-        while parts:
-            part = parts.pop(0)
-            if part in (".", ".."):
-                at = at if part == "." else at.rpartition("/")[0]
-                continue
-            step = f"{at}/{part}"
-            entry = self.tree.get(step)
-            if entry is not None and (parts or whole) and entry.kind == "link":
-                links += 1
-                if links > MOST_LINKS:
-                    raise StepFailed("unsafe-path", f"{path} leads through links for ever")
-                at = "" if entry.target.startswith("/") else at
-                parts = [*(p for p in entry.target.split("/") if p), *parts]
-                continue
-            if entry is not None and parts and entry.kind != "directory":
-                raise NotADirectoryError(path)
-            at = step
-        return at or "/"
-
-    def _parent_checked(self, path: str, verb: str) -> str:
-        try:
-            path = self._real(path)
-        except NotADirectoryError as error:
-            raise StepFailed("wrong-kind", f"cannot {verb} {path}: Not a directory") from error
-        above = path.rpartition("/")[0] or "/"
-        if above not in self.tree:
-            raise NotReady(
-                "directory-missing",
-                f"cannot {verb} {path}: its directory is not there",
-                expected=f"a directory {above}",
-                hint=f'add Directory("{above}") before this step',
-            )
-        return path
-
-    def _below(self, path: str) -> List[str]:
-        top = path.rstrip("/") + "/"
-        return [p for p in self.tree if p.startswith(top) and p != top]
-
-    def _own(self, path: str, verb: str) -> Entry:
-        """The file or directory whose owner and mode may be changed."""
-        entry = self.tree.get(self._parent_checked(path, verb))
-        if entry is None:
-            raise NotReady("file-missing", f"cannot {verb} {path}: it is not there")
-        if entry.kind not in ("file", "directory"):
-            raise _wrong_kind(f"{path} is not a file or directory", entry)
-        return entry
-
-    def _not_a_directory(self, path: str, verb: str) -> None:
-        there = self.tree.get(path)
-        if there is not None and there.kind == "directory":
-            raise _wrong_kind(f"cannot {verb} {path}: Is a directory", there)
-
-    def _replace(self, source: str, goal: str, verb: str) -> None:
-        """rename(2): a file never over a directory, a directory only over an empty one."""
-        there = self.tree.get(goal)
-        if self.tree[source].kind != "directory":
-            self._not_a_directory(goal, verb)
-        elif there is not None and there.kind != "directory":
-            raise _wrong_kind(f"cannot {verb} {goal}: Not a directory", there)
-        elif self._below(goal):
-            raise StepFailed("directory-not-empty", f"cannot {verb} {goal}: it is not empty")
-        for path in [source, *self._below(source)]:
-            self.tree[goal + path[len(source) :]] = self.tree.pop(path)
-
-
-def _wrong_kind(message: str, there: Entry) -> StepFailed:
-    return StepFailed("wrong-kind", message, found=f"a {there.kind}")

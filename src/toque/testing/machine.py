@@ -81,7 +81,7 @@ class Machine(MemorySystem):
     def resolved(self, path: str) -> str:
         """``path`` with all links followed, itself included."""
         try:
-            return self._real(path, whole=True)
+            return self.tree.real(path, whole=True)
         except NotADirectoryError:
             return path
 
