@@ -25,7 +25,9 @@ def environment(site: Site) -> dict[str, str]:
 
 
 def kill(site: Site, processes: list[Process]) -> None:
-    site.run(["sh", "-c", 'kill -9 "$@"', "sh", *(str(p.pid) for p in processes)])
+    # The first of them may take others along before their turn comes.
+    loop = 'for one; do kill -9 "$one" || [ ! -e "/proc/$one" ]; done'
+    site.run(["sh", "-ec", loop, "sh", *(str(p.pid) for p in processes)])
 
 
 def back(site: Site, before: list[Process]) -> bool:
