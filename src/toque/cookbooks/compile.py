@@ -12,7 +12,7 @@ from ..node.resource import Invalid, Resource
 from ..node.values import Blob
 from ..node.wire import encode_value
 from .cookbook import Cookbook
-from .fieldtypes import misfits
+from .fieldtypes import misfits, unwritable
 from .guards import check_guards
 from .inputs import Inputs
 from .order import arrange
@@ -112,6 +112,10 @@ def _validate(added: Added) -> None:
         raise _wrong_type(added, misfits(added.resource), f"{error}, with ") from error
     if wrong := misfits(added.resource):
         raise _wrong_type(added, wrong)
+    for name in unwritable(added.resource):
+        value = getattr(added.resource, name)
+        expected = "text that UTF-8 can hold, without half of a surrogate pair"
+        raise _bad_field(_called(added.resource), Invalid(name, expected, value), added.place)
 
 
 def _called(resource: Resource) -> str:

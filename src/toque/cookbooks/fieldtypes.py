@@ -26,6 +26,26 @@ def misfits(resource: Resource) -> dict[str, str]:
     }
 
 
+def unwritable(resource: Resource) -> list[str]:
+    """Fields with a text in them that no file can hold: one with half of a surrogate pair."""
+    return [name for name, value in vars(resource).items() if not _writable(value)]
+
+
+def _writable(value: object) -> bool:
+    if isinstance(value, str):
+        if value.isascii():
+            return True
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return False
+    elif isinstance(value, Mapping):
+        return all(_writable(key) and _writable(item) for key, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        return all(map(_writable, value))
+    return True
+
+
 def _fits(value: object, allowed: tuple[type, ...]) -> bool:
     if isinstance(value, (str, bytes)):  # they are sequences, too
         return isinstance(value, tuple(kind for kind in allowed if kind is not Sequence))

@@ -33,7 +33,11 @@ def place_of_traceback(trace: TracebackType | None, root: Path) -> str:
 def last_lines(error: BaseException, count: int = 8) -> tuple[str, ...]:
     """The end of a traceback without our own frames, oldest first."""
     frames = traceback.extract_tb(error.__traceback__)
-    shown = [f for f in frames if not Path(f.filename).is_relative_to(_OURS)] or frames
+    shown = [
+        f
+        for f in frames
+        if not f.filename.startswith("<frozen ") and not Path(f.filename).is_relative_to(_OURS)
+    ] or frames
     lines = []
     for frame in shown:
         lines.append(f"{place_in_file(frame.filename, frame.lineno or 0)} in {frame.name}")

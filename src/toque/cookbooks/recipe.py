@@ -220,17 +220,21 @@ class Recipe:
                 "not-a-resource",
                 "only resources can be added",
                 expected="a resource, such as File(...)",
-                found=type(resource).__name__,
+                found=f"the class {resource.__name__}"
+                if isinstance(resource, type)
+                else type(resource).__name__,
                 place=place,
             )
-        actions = (notify,) if isinstance(notify, Action) else tuple(notify)
+        # A text is a sequence, too, of letters.
+        words: Sequence[object] = (notify,) if isinstance(notify, (Action, str)) else notify
+        actions = tuple(word for word in words if isinstance(word, Action))
         guards = (when,) if isinstance(when, Guard) else tuple(when)
-        if not all(isinstance(a, Action) for a in actions):
+        if len(actions) < len(words):
             raise BadCookbook(
                 "not-an-action",
                 f"{resource.id} notifies something that is not an action",
                 expected="a resource's verb, such as nginx.reload",
-                found=", ".join(repr(a) for a in actions if not isinstance(a, Action)),
+                found=", ".join(repr(word) for word in words if not isinstance(word, Action)),
                 place=place,
             )
         if not 0 <= retries <= MOST_RETRIES or retry_wait_s < 0:

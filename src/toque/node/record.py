@@ -99,7 +99,10 @@ def _refused(cls: Any, names: Tuple[str, ...], values: Tuple[Any, ...], named: A
     at = f"{cls.__qualname__}.__init__()"
     for name in named:
         if name not in names:
-            return f"{at} got an unexpected keyword argument {name!r}"
+            from difflib import get_close_matches  # only for who made a mistake
+
+            close = "".join(f"; did you mean {n!r}?" for n in get_close_matches(name, names, n=1))
+            return f"{at} got an unexpected keyword argument {name!r}{close}"
         if name in names[: len(values)]:
             return f"{at} got multiple values for argument {name!r}"
     return f"{at} takes {len(names)} values but {len(values)} were given"

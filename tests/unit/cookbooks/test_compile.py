@@ -216,16 +216,26 @@ def test_a_secret_in_a_guard_travels_beside_the_plan(book):
 
 
 @pytest.mark.parametrize(
-    ("body", "code"),
+    ("body", "code", "found"),
     [
-        ('r.add("nginx")', "not-a-resource"),
-        ('r.add(File("/x"), notify=["service:x"])', "not-an-action"),
+        ('r.add("nginx")', "not-a-resource", "str"),
+        ("r.add(File)", "not-a-resource", "the class File"),
+        ('r.add(File("/x"), notify=["service:x"])', "not-an-action", "'service:x'"),
+        ('r.add(File("/x"), notify="nginx")', "not-an-action", "'nginx'"),
     ],
 )
-def test_only_resources_and_actions_are_taken(book, body, code):
+def test_only_resources_and_actions_are_taken(book, body, code, found):
     error = refused(book(body))
 
     assert (error.code, error.trouble.place) == (code, at(1))
+    assert error.trouble.found == found
+
+
+def test_a_field_that_there_is_not_names_the_nearest(book):
+    error = refused(book('r.add(File("/x", contents=""))'))
+
+    assert error.code == "recipe-raised"
+    assert "did you mean 'content'?" in error.trouble.message
 
 
 def test_neighbouring_packages_are_one_transaction(book):

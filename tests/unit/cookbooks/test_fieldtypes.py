@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from toque import Command, Cookbook, Directory, File, Package, Service, Timer, User
-from toque.cookbooks.fieldtypes import misfits
+from toque.cookbooks.fieldtypes import misfits, unwritable
 from toque.errors import BadCookbook
 from toque.node.values import Secret
 from toque.testing import compile_recipe
@@ -68,3 +68,29 @@ class Anything(File):
 def test_field_that_takes_anything_is_left_alone() -> None:
     assert misfits(Anything("/a", content="x", value=object())) == {}
     assert set(misfits(Anything("/a", content=3, value=object()))) == {"content"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "wrong"),
+    [
+        (File("/a", content="half \udc80"), ["content"]),
+        (File("/\udc80", content=""), ["path"]),
+        (User("jo", groups=("adm", "\ud800")), ["groups"]),
+        (Package("a", versions={"a": "\udfff"}), ["versions"]),
+        (File("/a", content="whole \U0001f600 é"), []),
+    ],
+    ids=ascii,
+)
+def test_text_that_no_file_can_hold_is_named(resource, wrong):
+    assert unwritable(resource) == wrong
+
+
+def test_text_that_no_file_can_hold_is_refused_where_it_is_written():
+    def setup(r):
+        r.add(File("/a", content="half \udc80"))
+
+    with pytest.raises(BadCookbook) as caught:
+        compile_recipe(Cookbook("site", events={"setup": setup}))
+
+    assert caught.value.code == "bad-resource-field"
+    assert "UTF-8" in caught.value.trouble.expected
