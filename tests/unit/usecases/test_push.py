@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable, Iterator
+from itertools import permutations, product
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,40 @@ def test_hook_that_comes_late_leaves_its_commit_to_the_newer(deploys: Deploys) -
 
     assert deploys.done == [NEWER]
     assert deploys.said == [f"{NEW[:12]} was replaced by {NEWER[:12]}, which is deployed instead"]
+
+
+# Five pushes, the last of which may be one back to an earlier commit.
+HISTORIES = [("1", "2", "3", "4", "5"), ("1", "2", "3", "4", "2")]
+
+
+def deliveries() -> Iterator[tuple[int, ...]]:
+    """The hooks of five pushes in every order, each of them once, twice or never."""
+    for order in permutations(range(5)):
+        yield order
+        for one in range(5):
+            yield (*order, one)
+            yield tuple(push for push in order if push != one)
+
+
+def test_newest_is_what_the_repository_says_in_whatever_order_hooks_come(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Nothing but the tip is ever deployed, and it is when its own hook comes at all."""
+    count = 0
+    for history, order in product(HISTORIES, deliveries()):
+        for moved_before in (True, False):  # all refs before all hooks, or each before its own
+            count += 1
+            deploys = Deploys(tmp_path)
+            reached = -1
+            for number in order:
+                reached = 4 if moved_before else max(reached, number)
+                deploys.tip = history[reached] * 40
+                before = list(deploys.done)
+                deploys.receive(Pushed(OLD, history[number] * 40, MAIN))
+                assert deploys.done in (before, [*before, deploys.tip])
+            if 4 in order:
+                assert deploys.done[-1] == history[4] * 40
+    record_property("figure", f"{count} histories of five pushes, wrong at the end 0")
 
 
 def test_hook_is_installed_twice_as_once(tmp_path: Path) -> None:
