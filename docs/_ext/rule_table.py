@@ -27,14 +27,12 @@ def page() -> str:
         "Each rule has tests, and twins of the code in which the rule is broken.",
         "The tests have to fail on those.",
         "`scripts/test mutants` plants them one by one and prints how many were caught.",
-        "",
-        "| rule | what holds | tests | broken on purpose |",
-        "|---|---|---|---|",
     ]
     for path in sorted(RULES.glob("*.toml")):
         for name, rule in tomllib.loads(path.read_text()).items():
-            tests = "<br>".join(f"`{test}`" for test in rule["tests"])
-            faults = "<br>".join(mutant["breaks"] for mutant in rule["mutants"])
-            lines.append(f"| {name} | {rule['says']} | {tests} | {faults} |")
+            lines += ["", f"## {name}", "", rule["says"], ""]
+            lines += ["Shown by " + ", ".join(f"`{test}`" for test in rule["tests"]) + "."]
+            lines += ["Broken on purpose:", ""]
+            lines += [f"* {mutant['breaks']}" for mutant in rule["mutants"]]
     lines += ["", "## Not kept yet", "", *(f"* {name}: {why}" for name, why in OPEN.items())]
     return "\n".join(lines) + "\n"
