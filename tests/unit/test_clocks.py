@@ -22,6 +22,7 @@ ASKED = {
     "src/toque/node/resources/checkout.py": (1, "when a release was made, for people"),
     "src/toque/node/resources/current.py": (1, "when a release was switched to, for people"),
     "src/toque/node/run.py": (1, "what time the node thinks it is, to warn when it is wrong"),
+    "src/toque/redial.py": (1, "how projects of a month ago were called is forgotten"),
     "src/toque/usecases/clock.py": (1, "to warn of a node whose clock is wrong"),
     "src/toque/usecases/converge.py": (1, "ids of runs that sort by time"),
 }
