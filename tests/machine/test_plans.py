@@ -156,6 +156,7 @@ def test_runs_are_told_by_the_node_to_the_controller_and_on_the_node_itself(lab:
 
     listed = lab.json("runs", "web1")["nodes"][0]["runs"]
     assert listed[-1]["run"] == report["run"]
+    assert "succeeded, 1 changed" in lab.toque("runs", "web1").stdout
     shown = lab.json("runs", "show", report["run"])
     assert shown["report"] == report
     assert "~ mode" not in lab.toque("runs", "show", report["run"]).stdout

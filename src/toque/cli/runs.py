@@ -47,8 +47,7 @@ def list_runs(target: str, as_json: bool) -> None:
         return
     for one in answers:
         for run in one["runs"]:
-            state = "finished" if run.get("finished") else "unfinished"
-            words = f"{run['run']}  {state:<10} {run.get('plan', '')}  by {run.get('by', '')}"
+            words = f"{run['run']}  {run.get('plan', '')}  by {run.get('by', '')}: {run['ended']}"
             click.echo(printable(words))
         holder = one["holder"]
         click.echo(

@@ -106,19 +106,21 @@ def state_of(program: str) -> str:
 
 def runs(say: Speaker, state: str) -> int:
     """The runs this node remembers, newest last, each with how it ended."""
-    from . import journal
+    from . import agent, journal
 
     found: List[Dict[str, Any]] = []
     for run in journal.last_runs(state):
         entry: Dict[str, Any] = {"run": run}
+        last: List[Dict[str, Any]] = []
         try:
             with open(journal.events_path(state, run), "rb") as file:
                 lines = file.read().splitlines()
             entry.update(json.loads(lines[0]))
-            last = json.loads(lines[-1])
-            entry["finished"] = last.get("type") == "report"
+            last = [json.loads(lines[-1])]
         except (OSError, ValueError, IndexError):
-            entry["finished"] = False
+            pass
+        entry["finished"] = agent.report_of(last) is not None
+        entry["ended"] = agent.ending(last)
         found.append(entry)
     say({"type": "runs", "runs": found, "holder": journal.holder_of(state)})
     return 0

@@ -170,7 +170,7 @@ def _releases(event: Event) -> None:
 
 def _runs(event: Event) -> None:
     for entry in event["runs"]:
-        _texts([entry["run"]])
+        _texts([entry["run"], entry["ended"]])
     dict(event["holder"] or {})
 
 

@@ -199,6 +199,23 @@ def test_attach_to_a_finished_run_tells_all_of_it(node: Node, tmp_path: Path) ->
     assert node.ask("attach", RUN) == events[1:]
 
 
+def test_runs_are_listed_with_how_they_ended(node: Node, tmp_path: Path) -> None:
+    node.run(Plan("right", (step(File(str(tmp_path / "a"), content="x")),)), run=f"{RUN}1")
+    node.run(Plan("wrong", (step(File(str(tmp_path / "b/c"), content="x")),)), run=f"{RUN}2")
+    node.run(Plan("killed", ()), run=f"{RUN}3")
+    record = Path(journal.events_path(str(node.state), f"{RUN}3"))
+    record.write_bytes(record.read_bytes().splitlines(keepends=True)[0])
+
+    (answer,) = node.ask("runs")
+
+    assert answer["holder"] is None
+    assert [(run["plan"], run["finished"], run["ended"]) for run in answer["runs"]] == [
+        ("right", True, "succeeded, 1 changed"),
+        ("wrong", True, f"failed at file:{tmp_path}/b/c, 0 changed before"),
+        ("killed", False, "did not end (killed, or still going on)"),
+    ]
+
+
 @pytest.mark.parametrize("torn", [b"", b'{"type": "outc'])
 def test_attach_to_a_run_that_was_killed_says_so(node: Node, torn: bytes) -> None:
     """A power cut may leave half a line; that must neither be told nor waited for."""
