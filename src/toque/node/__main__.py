@@ -80,10 +80,10 @@ class Speaker:
             except (BrokenPipeError, ValueError):
                 self.gone = True
             finally:
-                self.busy = False
+                self.busy = not data.endswith(b"\n")  # what is copied may come in parts of lines
 
     def beat(self, signum: int, frame: object) -> None:
-        """From a signal's handler, so never in the middle of a line."""
+        """From a signal's handler, at any moment; but never into a line."""
         if not self.busy:
             self.line(BEAT)
 

@@ -1,6 +1,7 @@
 """The node's program, started as on a node: by the bootstrap, in a process of its own."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from toque.adapters import shipping
 from toque.adapters.local import LocalTransport
 from toque.adapters.pipe import PipeChannel
 from toque.node import blobs, journal
+from toque.node.__main__ import Speaker
 from toque.node.masking import masker
 from toque.node.model import Plan, Step
 from toque.node.resources.command import Command
@@ -511,3 +513,17 @@ def test_a_node_that_attaches_tells_that_it_is_there(quick: Node, tmp_path: Path
         beats(lines, 5)
         gate.touch()
         assert b"report" in list(lines)[-1]
+
+
+def test_a_sign_of_life_never_breaks_a_line() -> None:
+    """What is copied from a walk comes in parts of any size."""
+    told = io.BytesIO()
+    say = Speaker(told)
+    for part in (b'{"type": "out', b'come"}\n'):
+        say.line(part)
+        say.beat(0, None)
+
+    assert [json.loads(line)["type"] for line in told.getvalue().splitlines()] == [
+        "outcome",
+        "beat",
+    ]
