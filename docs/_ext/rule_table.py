@@ -14,6 +14,8 @@ OPEN = {
     "runs from time to time; push again, or `toque deploy`.",
     "DU-6, in part": "A jump of a clock while something runs: found in the source only; a node "
     "whose clock is wrong is warned of.",
+    "NE-3, in part": "A walk that alone hangs, on a node that otherwise goes on, is followed until "
+    "somebody ends it: only its steps have limits of time, and it is the walk that keeps them.",
 }
 RULES = Path(__file__).parent.parent.parent / "tests" / "mutants"
 
