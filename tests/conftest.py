@@ -4,10 +4,12 @@ Their files take minutes; begun last, one of them would keep one core waiting at
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 TESTS = Path(__file__).parent
 MACHINE = TESTS / "machine"
@@ -15,6 +17,25 @@ MACHINE = TESTS / "machine"
 # Two busy cores make a deadline per example a coin toss; pytest-timeout bounds the whole test.
 settings.register_profile("toque", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("toque")
+
+
+class BySite(LoadFileScheduling):
+    """A file's tests go to one worker; those on one site (fixture ``site``) too, of all files.
+
+    Setting a site up takes as long as all tests of a file on it.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        driver = re.search(r"[\[-](nspawn|chroot)[\]-]", nodeid)
+        if driver and "(site: Site" in (TESTS.parent / file).read_text(encoding="utf-8"):
+            return f"site {driver[1]}"
+        return str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    return BySite(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -140,8 +140,10 @@ class Shown:
 
     def summary(self, node: str, report: Report) -> None:
         """One closing line a person can trust: how much changed, how long, what is owed."""
-        would = report.count(Status.WOULD_CHANGE) + report.count(Status.UNKNOWN)
+        would, unknown = report.count(Status.WOULD_CHANGE), report.count(Status.UNKNOWN)
         parts = [f"{would} would change" if report.mode == "check" else f"{report.changed} changed"]
+        if unknown:
+            parts.append(f"{unknown} unknown")  # until the steps before them are made
         parts.append(f"{len(report.outcomes)} steps")
         if report.failed:
             parts.append("1 failed")

@@ -197,6 +197,14 @@ def shown(capsys: pytest.CaptureFixture[str], *events: dict[str, object]) -> str
     return said.out + said.err
 
 
+def test_a_plan_counts_what_it_cannot_know_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = (Outcome("file:/a", Status.WOULD_CHANGE), Outcome("service:a", Status.UNKNOWN))
+    with Shown() as watcher:
+        watcher.summary("web1", Report("r", "p", "d", "check", outcomes))
+
+    assert "web1: 1 would change, 1 unknown, 2 steps" in capsys.readouterr().out
+
+
 def test_text_of_a_node_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = Outcome(
         HOSTILE, Status.CHANGED, diff=(HOSTILE, f"+{HOSTILE}"), actions=(HOSTILE,), notes=(HOSTILE,)
