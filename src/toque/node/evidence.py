@@ -7,6 +7,8 @@ from typing import List, Optional, Sequence
 INTERRUPTIONS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")
 # gunicorn's master ends with this, at length, when a worker did not start: it hides why.
 MASTERS_END = "gunicorn.errors.HaltServer"
+# What uWSGI says of an app that raised nothing: it has no such callable.
+NO_APP = "unable to load app "
 TRACEBACK = "Traceback (most recent call last):"
 CHAINED = "During handling of the above exception, another exception occurred:"
 MANY_RESPAWNS = 4  # more than two workers that each fell over once
@@ -62,7 +64,7 @@ def _cause_at(lines: Sequence[str]) -> Optional[int]:
     """Where the last exception is named: the first line without indentation after a traceback.
 
     Chained tracebacks end with the exception that was not caught.  An interruption counts only
-    when there is nothing else.
+    when there is nothing else, not even a server's own word.
     """
     found: List[int] = []
     inside = False
@@ -72,5 +74,6 @@ def _cause_at(lines: Sequence[str]) -> Optional[int]:
         elif inside and re.match(r"(\[[^\]]*\] )*[A-Za-z_][\w.]*(:|$)", line):
             found.append(number)
             inside = False
-    causes = [n for n in found if not lines[n].strip().startswith(INTERRUPTIONS)] or found
-    return causes[-1] if causes else None
+    causes = [n for n in found if not lines[n].strip().startswith(INTERRUPTIONS)]
+    words = [number for number, line in enumerate(lines) if line.startswith(NO_APP)]
+    return next((some[-1] for some in (causes, words, found) if some), None)

@@ -51,3 +51,19 @@ def test_workers_that_are_started_again_and_again_are_a_loop() -> None:
 
     assert not loops(["spawned uWSGI worker 1 (pid: 4)", again, again])
     assert loops([again, "the shop is shut", again, again, again])
+
+
+def test_what_the_server_says_counts_for_more_than_a_worker_it_interrupts():
+    """uWSGI has no such callable in one worker, and stops the other one in the middle of import."""
+    lines = [
+        "Traceback (most recent call last):",
+        '  File "/usr/lib/python3.11/threading.py", line 1534, in _shutdown',
+        "unable to load app 0 (mountpoint='') (callable not found or import error)",
+        '  File "/srv/app/__init__.py", line 23, in create_app',
+        "KeyboardInterrupt:",
+        "    import psycopg",
+    ]
+
+    assert "callable not found" in cause(lines)
+    assert cause([line for line in lines if "callable" not in line]) == "KeyboardInterrupt:"
+    assert cause([*lines, "Traceback (most recent call last):", "OSError: no"]) == "OSError: no"
