@@ -7,9 +7,14 @@ from pathlib import Path
 
 # Rules for something that does not exist: said, so that nobody takes them for kept.
 OPEN = {
-    "DU-1": "What was answered with success survives a power cut: there is no server that answers.",
-    "DU-2": "A job of a controller ends in one way, once: there is no controller that keeps jobs; "
-    "each command is one run, and what a kill does to a run is DU-5, NO-3 and NO-5.",
+    "DU-1, in part": "What a server answered with success survives a power cut: there is no "
+    "server that answers; a run that tells its report keeps this.",
+    "DU-2, in part": "A job of a controller ends in one way, once: there is no controller that "
+    "keeps jobs; each command is one run, and a run keeps this.",
+    "NO-8, in part": "Of the states of a node that can go wrong these are tried on machines: a "
+    "full and a read-only disk, a state directory that takes nothing, a held and a broken dpkg, an "
+    "index that cannot be reached, an immutable file, no Python, one too old. No name service, no "
+    "memory and a directory of 100,000 files are not.",
     "DU-3, in part": "A lost notice of a push is repaired by asking from time to time: nothing "
     "runs from time to time; push again, or `toque deploy`.",
     "DU-6, in part": "A jump of a clock while something runs: found in the source only; a node "

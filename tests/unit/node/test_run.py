@@ -362,6 +362,46 @@ def test_owed_restart_survives_a_stop_and_is_told(node: Node, tmp_path: Path) ->
     assert (tmp_path / "n").read_text() == "x"
 
 
+def test_killed_run_ends_in_one_way_and_what_it_answered_is_not_answered_again(
+    node: Node, tmp_path: Path
+) -> None:
+    """Killed between two actions that it owes: the first was answered, the second was not."""
+    first, second = (
+        Command((sys.executable, "-c", f"open({str(tmp_path / name)!r}, 'a').write('x')"),
+                name=name, only_notified=True)
+        for name in ("first", "second")
+    )  # fmt: skip
+    changed = step(File(str(tmp_path / "a"), content="x"))
+    plan = Plan(
+        "p",
+        (
+            Step(changed.id, changed.kind, changed.fields, notify=(first.run, second.run)),
+            step(first),
+            waits(tmp_path / "gate"),
+            step(second),
+        ),
+    )
+    with node.start(plan) as channel:
+        until(channel, "step", id="command:wait")
+        (walk,) = subprocess.run(
+            ["pgrep", "-P", str(channel._process.pid)], capture_output=True, text=True
+        ).stdout.split()
+        os.kill(int(walk), signal.SIGKILL)
+    (tmp_path / "gate").touch()
+    node.ended()
+
+    told = node.ask("attach", RUN)
+    again = node.ask("attach", RUN)
+    report = node.run(plan, run="20260101T000001-def456")[-1]["report"]
+
+    assert told == again
+    assert [kind for kind in kinds(told) if kind in ("report", "refused")] == ["refused"]
+    assert told[-1]["code"] == "run-broken-off"
+    assert [outcome.get("actions", []) for outcome in report["outcomes"]] == [[], [], [], ["run"]]
+    assert report["owed"] == []
+    assert (tmp_path / "first").read_text() == (tmp_path / "second").read_text() == "x"
+
+
 def test_secret_is_masked_in_what_is_sent_and_in_what_is_recorded(
     node: Node, tmp_path: Path
 ) -> None:
