@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-# Rules for something that does not exist: said, so that nobody takes them for kept.
+# What nothing here shows: said, so that nobody takes it for kept.
 OPEN = {
     "DU-1, in part": "What a server answered with success survives a power cut: there is no "
     "server that answers; a run that tells its report keeps this.",
