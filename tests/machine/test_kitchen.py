@@ -251,6 +251,26 @@ def test_what_an_interrupted_create_left_is_adopted_or_destroyed(bench: Bench):
         assert with_argument(str(bench.kitchen.store.folder("killed") / "keeper.json")) == []
 
 
+@pytest.mark.parametrize("bench", ["nspawn"], indirect=True)  # chroot's probe makes nothing
+def test_what_a_killed_probe_left_goes_with_the_next_destroy(bench: Bench):
+    script = (
+        "import os\nfrom toque.kitchen import api\n"
+        "api.verdicts(api.Kitchen.from_environment(os.environ))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], env=bench.environ, start_new_session=True
+    )
+    while not list(bench.kitchen.store.state.glob("probe*/*")):
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert bench.traces() != []
+
+    assert not api.destroy(bench.kitchen, "none")
+
+    assert bench.traces() == []
+
+
 def test_an_interrupted_image_build_is_cleared_by_the_next(bench: Bench, tmp_path: Path):
     environ = {**bench.environ, "TOQUE_CACHE_DIR": str(tmp_path / "cache")}
     kitchen = api.Kitchen.from_environment(environ)

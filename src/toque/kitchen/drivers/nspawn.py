@@ -32,6 +32,9 @@ POWER_OFF = signal.SIGRTMIN + 4
 REBOOT = signal.SIGRTMIN + 5
 STOP_S = 95.0  # systemd itself waits up to 90 s for a process that ignores SIGTERM
 
+# What a probe's folder, group and lock are called; no machine can have the name.
+PROBED = "probe_"
+
 # Tried in namespaces of its own, so that nothing of it stays: what creating a machine needs.
 PROBE = """
 import os, subprocess, sys
@@ -75,21 +78,24 @@ class Nspawn:
         ):
             if shutil.which(program) is None:
                 return f"{program} is not installed (apt-get install {package})"
-        place = self.store.state / f"probe-{os.getpid()}"
-        place.mkdir(parents=True)
-        try:
-            flags = ["--mount", "--uts", "--ipc", "--net", "--pid", "--fork"]
-            done = subprocess.run(
-                ["unshare", *flags, sys.executable, "-I", "-c", PROBE, str(place)],
-                capture_output=True,
-                text=True,
-            )
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
-            self.store.tidy()
+        with self.store.lock(PROBED):
+            try:
+                return self._reason_found_by_trying()
+            finally:
+                self._remove_probe()
+
+    def _reason_found_by_trying(self) -> str:
+        place = self.store.state / PROBED
+        place.mkdir(parents=True, exist_ok=True)
+        flags = ["--mount", "--uts", "--ipc", "--net", "--pid", "--fork"]
+        done = subprocess.run(
+            ["unshare", *flags, sys.executable, "-I", "-c", PROBE, str(place)],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode != 0:
             return (done.stderr.strip().splitlines() or ["unshare failed"])[-1]
-        groups = cgroups.groups(self.store.tag, f"probe-{os.getpid()}")
+        groups = cgroups.groups(self.store.tag, PROBED)
         if not groups:
             return "no control groups are mounted"
         try:
@@ -98,9 +104,12 @@ class Nspawn:
                 pass
         except OSError as error:
             return f"cannot write to {error.filename}: {error.strerror}"
-        finally:
-            cgroups.remove(groups)
         return ""
+
+    def _remove_probe(self) -> None:
+        """Remove what trying made, here or in a run that was killed; holds the lock ``PROBED``."""
+        shutil.rmtree(self.store.state / PROBED, ignore_errors=True)
+        cgroups.remove(cgroups.groups(self.store.tag, PROBED))
 
     def create(self, spec: Spec, progress: Progress) -> Machine:
         folder = self.store.folder(spec.name)
@@ -246,10 +255,13 @@ class Nspawn:
         self.sweep()
 
     def sweep(self) -> None:
+        with self.store.lock(PROBED):
+            self._remove_probe()
         with self.store.lock("network"):
             # Somebody may have removed a record or a folder by hand while the machine ran.
             recorded = {record.spec.name for record in self.store.records()}
-            for name in (cgroups.names(self.store.tag) | set(self.store.names())) - recorded:
+            named = cgroups.names(self.store.tag) - {PROBED} | set(self.store.names())
+            for name in named - recorded:
                 groups = cgroups.groups(self.store.tag, name)
                 self._quench(self.store.folder(name), groups)
                 cgroups.remove(groups)
