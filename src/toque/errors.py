@@ -23,7 +23,8 @@ class Trouble:
 
     ``code`` is stable and kebab-case; ``message`` one sentence without a full stop; ``expected``,
     ``found`` and ``hint`` (the one command that helps) may be empty; ``log`` holds the last lines
-    of whatever failed, oldest first; ``place`` is ``file:line`` in the user's own text.
+    of whatever failed, oldest first; ``place`` is ``file:line`` in the user's own text;
+    ``findings`` is all that a run has found out until it failed, as data (``node/finding.py``).
     """
 
     code: str
@@ -33,11 +34,13 @@ class Trouble:
     hint: str = ""
     place: str = ""
     log: tuple[str, ...] = field(default=())
+    findings: tuple[Mapping[str, object], ...] = field(default=())
 
     def as_json(self) -> dict[str, object]:
         """The same as a JSON object, empty members left out."""
         pairs = {name: getattr(self, name) for name in self.__dataclass_fields__}
         pairs["log"] = list(self.log)
+        pairs["findings"] = [dict(finding) for finding in self.findings]
         return {name: value for name, value in pairs.items() if value}
 
 
@@ -56,9 +59,12 @@ class ToqueError(Exception):
         hint: str = "",
         place: str = "",
         log: Sequence[str] = (),
+        findings: Sequence[Mapping[str, object]] = (),
     ) -> None:
         super().__init__(message)
-        self.trouble = Trouble(code, message, expected, found, hint, place, tuple(log))
+        self.trouble = Trouble(
+            code, message, expected, found, hint, place, tuple(log), tuple(findings)
+        )
 
     @property
     def code(self) -> str:

@@ -20,6 +20,7 @@ ROOTS = {
     "Failed",
     "StepFailed",
     "NotReady",
+    "Finding",  # no error, but its code leads to a page like theirs
 }
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 RELAYED = "# relays a code"  # on the line of a raise that passes on what a node or a file said

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import click
 
+from ..node.finding import Finding, words
 from ..node.model import Facts, Outcome, Report, Status
 from ..node.wire import facts_from, outcome_from
 
@@ -122,7 +123,7 @@ class Shown:
 
     def outcome(self, outcome: Outcome) -> None:
         dull = outcome.status in (Status.OK, Status.SKIPPED, Status.NOT_RUN) and not outcome.actions
-        if dull and not self.verbose and not outcome.notes:
+        if dull and not self.verbose and not outcome.notes and not outcome.findings:
             return
         mark, colour = MARKS[outcome.status]
         if outcome.status is Status.OK and outcome.actions:
@@ -136,6 +137,9 @@ class Shown:
                 lines.append("      " + click.style(text, fg=DIFF_COLOURS.get(text[:1])))
         for note in outcome.notes:
             lines.append(f"      note: {printable(note)}")
+        for finding in outcome.findings:
+            if not finding.refuses:  # what refuses is the error that follows
+                lines += _told(finding)
         self.line("\n".join(lines))
 
     def summary(self, node: str, report: Report) -> None:
@@ -152,6 +156,12 @@ class Shown:
                 printable("owed: " + ", ".join(f"{a.verb} {a.target}" for a in report.owed))
             )
         self.heading(f"{node}: {', '.join(parts)} ({report.seconds:.1f}s)")
+
+
+def _told(finding: Finding) -> list[str]:
+    """A finding under the line of its step; nothing of it may drive the terminal."""
+    first, *more = (printable(line) for line in words(finding))
+    return ["      " + click.style(first, fg="yellow"), *(f"      {line}" for line in more)]
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,8 @@ from typing import NoReturn
 import click
 
 from ..errors import ToqueError, Trouble
+from ..node.finding import words as finding_words
+from ..node.wire import finding_from
 from .show import printable
 
 
@@ -63,6 +65,19 @@ def words(trouble: Trouble) -> list[str]:
     if trouble.log:
         lines.append("  last lines:")
         lines += [f"    | {printable(line)}" for line in trouble.log]
+    lines += _also(trouble)
     if trouble.hint:
         lines.append(f"  {click.style('try', bold=True)}       {printable(trouble.hint)}")
     return lines
+
+
+def _also(trouble: Trouble) -> list[str]:
+    """What else was refused: one mistake often hides the next, and both can be mended at once."""
+    findings = [finding_from(finding) for finding in trouble.findings]
+    others = [
+        finding
+        for finding in findings
+        if finding.refuses
+        and not (finding.code == trouble.code and trouble.message.endswith(finding.message))
+    ]
+    return [f"  {printable(line)}" for finding in others for line in finding_words(finding)]

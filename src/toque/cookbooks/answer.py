@@ -98,7 +98,7 @@ def _told(error: Any) -> ToqueError:
     log = [_text(line)[:500] for line in error.get("log", ())][-20:]
     if not CODE.fullmatch(code) or family not in FAMILIES:
         raise Wrong(f"an error {code[:50]!r}")
-    words = {name: _text(error.get(name, ""))[:2000] for name in WORDS}
+    words: dict[str, Any] = {name: _text(error.get(name, ""))[:2000] for name in WORDS}
     message = words.pop("message")
     return FAMILIES[family](code, message, **words, log=log)  # relays a code
 

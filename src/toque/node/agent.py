@@ -11,6 +11,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from . import facts, journal, paths, reading
 from .errors import StepFailed
+from .finding import words
+from .wire import finding_from
 
 PROGRAM = "/usr/local/sbin/toque-node"
 
@@ -119,6 +121,9 @@ def told(said: List[Dict[str, Any]], *, all_steps: bool) -> Iterator[str]:
         for line in [*outcome.get("diff", ()), *outcome.get("notes", ())]:
             yield f"          {line}"
         trouble = outcome.get("trouble") or {}
+        for finding in outcome.get("findings", ()):
+            if finding["code"] != trouble.get("code"):  # told below
+                yield from (f"          {line}" for line in words(finding_from(finding)))
         for name in ("message", "expected", "found", "hint"):
             if trouble.get(name):
                 yield f"          {name}: {trouble[name]}"

@@ -109,15 +109,18 @@ class _Walk:
             self.system.progress(f"failed, attempt {attempt + 2} of {step.retries + 1} follows")
             self.system.sleep(step.retry_wait_s)
             self.system.forget()  # whatever was seen before may be the reason
+            self.system.taken_findings()  # of an attempt that did not count
             outcome = self._tried(step)
             if outcome.status is not Status.FAILED:
                 self.system.note(f"attempt {attempt + 2} of {step.retries + 1} succeeded")
         if outcome.status in (Status.WOULD_CHANGE, Status.UNKNOWN):
             self.undone.append(step)
+        findings = self.system.taken_findings()
         known = {
             "seconds": self.system.monotonic() - started,
             "place": step.place,
             "notes": self.system.taken_notes(),
+            "findings": () if step.sensitive else findings,
         }
         return Outcome(**{**vars(outcome), **known})  # replace() takes as long as a look at a file
 

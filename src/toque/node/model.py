@@ -3,6 +3,7 @@
 from enum import Enum
 from typing import Any, Mapping, Optional, Tuple
 
+from .finding import Finding
 from .record import dataclass, field
 
 Fields = Mapping[str, Any]
@@ -84,7 +85,8 @@ class Outcome:
     ``diff`` is lines to show a person, already masked; ``actions`` the verbs performed on this
     step because others changed (in check mode ``reload?`` for one that is owed only if an unknown
     step changes); ``seconds`` wall time; ``trouble`` as ``StepFailed`` carries it; ``notes`` are
-    things worth saying that are not failures.  ``keys`` are the parts of the state that differed,
+    things worth saying that are not failures, ``findings`` those that came with evidence, among
+    them what the step refused for.  ``keys`` are the parts of the state that differed,
     ``seen`` seals of what was found (``seal.py``), both for a plan that is to be applied later.
     """
 
@@ -98,6 +100,7 @@ class Outcome:
     trouble: Optional[Mapping[str, Any]] = None
     keys: Tuple[str, ...] = ()
     seen: Optional[Mapping[str, str]] = None
+    findings: Tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,11 @@ class Report:
     @property
     def failed(self) -> Optional[Outcome]:
         return next((o for o in self.outcomes if o.status is Status.FAILED), None)
+
+    @property
+    def findings(self) -> Tuple[Finding, ...]:
+        """What was found out in all steps, in their order."""
+        return tuple(finding for outcome in self.outcomes for finding in outcome.findings)
 
     def count(self, status: Status) -> int:
         return sum(1 for o in self.outcomes if o.status is status)

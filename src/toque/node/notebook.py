@@ -1,6 +1,8 @@
 """What a system remembers between two changes, and what it has to say of a step."""
 
-from typing import Any, Callable, Dict, FrozenSet, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple, TypeVar
+
+from .finding import Finding, first_refusal, refusal
 
 T = TypeVar("T")
 
@@ -11,6 +13,7 @@ class Notebook:
     def __init__(self) -> None:
         self._seen: Dict[str, Any] = {}
         self._notes: List[str] = []
+        self._findings: List[Finding] = []
 
     def observe(self, name: str, look: Callable[[], T]) -> T:
         if name not in self._seen:
@@ -29,3 +32,13 @@ class Notebook:
     def taken_notes(self) -> Tuple[str, ...]:
         notes, self._notes = tuple(self._notes), []
         return notes
+
+    def tell(self, findings: Sequence[Finding]) -> None:
+        self._findings += [finding for finding in findings if finding not in self._findings]
+        ends = first_refusal(findings)
+        if ends is not None:
+            raise refusal(ends)
+
+    def taken_findings(self) -> Tuple[Finding, ...]:
+        findings, self._findings = tuple(self._findings), []
+        return findings

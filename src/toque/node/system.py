@@ -19,6 +19,7 @@ from typing import (
 )
 
 from .errors import StepFailed
+from .finding import Finding
 from .model import Facts
 from .record import dataclass, field
 
@@ -220,6 +221,17 @@ class System(Protocol):
 
     def taken_notes(self) -> Tuple[str, ...]:
         """The notes since the last call, for the engine."""
+        ...
+
+    def tell(self, findings: Sequence[Finding]) -> None:
+        """Add findings to the outcome of the step that runs.
+
+        Raises ``StepFailed`` with the code of the first that refuses, after all have been added.
+        """
+        ...
+
+    def taken_findings(self) -> Tuple[Finding, ...]:
+        """The findings since the last call, for the engine."""
         ...
 
     def progress(self, text: str) -> None:

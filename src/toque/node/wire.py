@@ -20,6 +20,7 @@ from typing import (
     Tuple,
 )
 
+from .finding import REFUSE, WARN, Finding
 from .model import Action, Facts, Guard, Outcome, Plan, Report, Status, Step
 from .values import Blob, Secret
 
@@ -164,6 +165,8 @@ def outcome_json(outcome: Outcome) -> Dict[str, Any]:
         data["trouble"] = dict(outcome.trouble)
     if outcome.seen is not None:
         data["seen"] = dict(outcome.seen)
+    if outcome.findings:
+        data["findings"] = [finding_json(finding) for finding in outcome.findings]
     return data
 
 
@@ -179,6 +182,24 @@ def outcome_from(data: Mapping[str, Any]) -> Outcome:
         trouble=_trouble(data.get("trouble")),
         keys=_texts(data.get("keys", ())),
         seen=_seen(data.get("seen")),
+        findings=tuple(finding_from(one) for one in data.get("findings", ())),
+    )
+
+
+def finding_json(finding: Finding) -> Dict[str, Any]:
+    """A finding with all its members, for programs that read them."""
+    return {**vars(finding), "evidence": list(finding.evidence)}
+
+
+def finding_from(data: Mapping[str, Any]) -> Finding:
+    texts = {name: str(data.get(name, "")) for name in ("code", "message", "place", "help")}
+    if data["level"] not in (REFUSE, WARN):
+        raise ValueError(f"a finding of level {data['level']!r}")
+    return Finding(  # relays a code
+        level=data["level"],
+        evidence=_texts(data.get("evidence", ())),
+        certain=bool(data.get("certain", True)),
+        **texts,
     )
 
 

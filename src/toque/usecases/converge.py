@@ -21,7 +21,7 @@ from typing import Any, Self
 from ..errors import Failed, ToqueError, Unreachable
 from ..node.model import Facts, Outcome, Plan, Report
 from ..node.values import Blob
-from ..node.wire import facts_from, identity, outcome_json, plan_json
+from ..node.wire import facts_from, finding_json, identity, outcome_json, plan_json
 from ..ports import Channel, Transport
 from .answers import Event, events, raise_refused, report_in
 from .clock import watch_clock
@@ -243,6 +243,7 @@ def succeeded(report: Report, node: str) -> Report:
             hint=str(trouble.get("hint", "")),
             place=f"{failed.place} {failed.step}".strip(),
             log=[str(line) for line in trouble.get("log", ())],
+            findings=[finding_json(finding) for finding in report.findings],
         )
         code = str(trouble.get("code", ""))  # a word, or the node made it up
         plain = re.fullmatch(r"[a-z][a-z0-9-]{1,60}", code)
@@ -270,6 +271,7 @@ class StepError(Failed):
             hint=old.hint,
             place=old.place,
             log=old.log,
+            findings=old.findings,
         )
         self.step = step
 

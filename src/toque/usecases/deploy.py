@@ -15,6 +15,7 @@ from ..errors import Failed
 from ..fleet.app import App
 from ..fleet.release import release_of
 from ..node.model import Report
+from ..node.wire import finding_json
 from ..ports import Transport
 from . import converge as carry
 from .converge import Session, StepError, Stop, Watch
@@ -52,6 +53,7 @@ class Deployed:
             "changed": self.report.changed,
             "seconds": round(self.report.seconds, 3),
             "run": self.report.run,
+            "findings": [finding_json(finding) for finding in self.report.findings],
         }
 
 
