@@ -32,7 +32,7 @@ def open_project(start: Path | None = None) -> Project:
 
 def open_site(project: Project) -> Site:
     """A project with its secrets and its repositories at hand."""
-    from .adapters import git, shipping
+    from .adapters import git, shipping, uvexport
     from .fleet.secrets import SecretStore
     from .usecases.site import Site
 
@@ -43,6 +43,7 @@ def open_site(project: Project) -> Site:
         state=state,
         open_repository=lambda where, name: git.open_repository(where, state / "repos", name),
         uv=shipping.uv_binary,
+        export=uvexport.export,
         by=whoami(),
         apart=_apart,
     )

@@ -12,7 +12,7 @@ from types import NoneType
 import pytest
 
 from source_tree import ROOT
-from toque.fleet.app import App, Database
+from toque.fleet.app import App, Build, Database
 from toque.fleet.layer import Layer
 from toque.fleet.node import Node
 from toque.fleet.stack import Stack
@@ -25,6 +25,7 @@ TABLES = {
     "[layers.NAME]": Layer,
     "[nodes.NAME]": Node,
     "[apps.NAME]": App,
+    "[apps.NAME.build]": Build,
     "[apps.NAME.database]": Database,
 }
 

@@ -17,6 +17,9 @@ def deploy(r: Recipe) -> None:
         # The variables, into a file that only root reads; the init system hands them over.
         python_app.environment(r, here)
 
+        # What outlives a release, what its own command makes, what nginx shows: none here.
+        python_app.complete(r, here)
+
         # How uWSGI serves it, and the unit that starts uWSGI: under the real user, from boot on.
         python_app.serve_by(
             r,

@@ -30,18 +30,27 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def read(tree: Tree, path: str, depth: int = 0) -> list[Requirement]:
+def read(tree: Tree, path: str) -> list[Requirement]:
     """The requirements of a file and of those that it includes."""
+    return [
+        one
+        for where, source in texts(tree, path).items()
+        for number, line in logical_lines(source)
+        if (one := requirement(line, where, number))
+    ]
+
+
+def texts(tree: Tree, path: str, depth: int = 0) -> dict[str, str]:
+    """A requirements file and those that it includes, by their paths."""
     source = text(tree, path)
     if source is None or depth > DEEPEST:
-        return []
-    found = []
-    for number, line in logical_lines(source):
+        return {}
+    found = {path: source}
+    for _, line in logical_lines(source):
         if include := _INCLUDE.match(line):
             inner = posixpath.normpath(posixpath.join(posixpath.dirname(path), include.group(1)))
-            found += read(tree, inner, depth + 1)
-        elif one := requirement(line, path, number):
-            found.append(one)
+            if inner not in found:
+                found.update(texts(tree, inner, depth + 1))
     return found
 
 

@@ -28,11 +28,23 @@ class Database:
 
 
 @dataclass(frozen=True)
+class Build:
+    """A ``command`` that completes each release once, as the app's user, and the folders below
+    ``root`` that it ``writes``."""
+
+    command: tuple[str, ...]
+    writes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class App:
     """``root`` is the folder inside the repository that holds the app; ``health`` the path the
     rehearsal asks for ``answers`` good answers in a row, all of them ``starts_within`` seconds
     after the start; ``keep`` how many releases stay;
-    ``secrets`` maps variables to ``generate``, ``file:PATH`` or ``env:NAME``."""
+    ``secrets`` maps variables to ``generate``, ``file:PATH`` or ``env:NAME``;
+    ``static`` maps paths of the site to folders below ``root`` that the web server shows by
+    itself; ``shared`` are what the app writes there and finds again after a deploy, folders with
+    a slash at the end; ``packages`` are the system's, which the app's own need."""
 
     name: str
     repository: str
@@ -49,7 +61,11 @@ class App:
     answers: int = 3
     starts_within: int = 40
     migrate: tuple[str, ...] = ()
+    build: Build | None = None
     keep: int = 5
+    packages: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    static: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)

@@ -59,6 +59,7 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
     names.web_path(app.health, at / "health")
     for argument in app.migrate:
         names.value(argument, at / "migrate")
+    _files(app, at)
     for name, value in app.env.items():
         names.variable(name, at / "env" / name)
         names.value(value, at / "env" / name)
@@ -69,6 +70,20 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
         _database(app.database, at / "database")
     _twice(app, at)
     _required(app, at)
+
+
+def _files(app: App, at: Spot) -> None:
+    for package in app.packages:
+        names.package(package, at / "packages")
+    for path in app.shared:
+        names.inside(path, at / "shared")
+    for url, folder in app.static.items():
+        names.web_folder(url, at / "static" / url)
+        names.plain_inside(folder, at / "static" / url)
+    if app.build:
+        names.command(app.build.command, at / "build" / "command")
+        for folder in app.build.writes:
+            names.inside(folder, at / "build" / "writes")
 
 
 def _layer_known(name: str, layers: Mapping[str, Layer], at: Spot) -> None:

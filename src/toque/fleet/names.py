@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import AskedWrongly
@@ -22,7 +23,9 @@ _TAKEN = frozenset(
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")  # RFC 1123, lower case
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:%-]{0,254}|\[[0-9A-Fa-f:.%a-z]+\]")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-_ENTRY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_ENTRY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(\))?")  # "()": a factory, which is called
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+")  # Debian policy, 5.6.1
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_@+.,-]+(/[A-Za-z0-9_@+.,-]+)*")
 _COOKBOOK = re.compile(r"[a-z][a-z0-9_]*")
 _PYTHON = re.compile(r"3(\.\d{1,2}){0,2}")
 _SCP = re.compile(r"(?P<user>[^@/:\s]+)@(?P<host>[^@/:\s]+):(?P<path>[^:].*)")
@@ -158,9 +161,38 @@ def web_path(text: str, spot: Spot) -> None:
         raise _refuse("a path of the site", "a path that begins with /", text, spot)
 
 
+def web_folder(text: str, spot: Spot) -> None:
+    """A part of the site: ``/static/``."""
+    if not re.fullmatch(r"/([A-Za-z0-9_.~-]+/)+", text) or ".." in text.split("/"):
+        raise _refuse("a folder of the site", "/NAME/, with plain letters", text, spot)
+
+
+def plain_inside(text: str, spot: Spot) -> None:
+    """A path inside the repository that needs no quotes in any file."""
+    inside(text, spot)
+    if not _PLAIN_PATH.fullmatch(text) or text.partition("/")[0] in (".", ".git", ".toque"):
+        raise _refuse(
+            "a folder inside the repository", "plain letters, no slash at the end", text, spot
+        )
+
+
+def command(words: Sequence[str], spot: Spot) -> None:
+    """A program and its arguments."""
+    if not words:
+        raise _refuse("a command", "a program and its arguments", "[]", spot)
+    for word in words:
+        value(word, spot)
+
+
+def package(text: str, spot: Spot) -> None:
+    if not _PACKAGE.fullmatch(text):
+        raise _refuse("a package of the system", "a name as apt has it", text, spot)
+
+
 def entry(text: str, spot: Spot) -> None:
     if not _ENTRY.fullmatch(text):
-        raise _refuse("an entry point", "module:object, such as wsgi:app", text, spot)
+        expected = "module:object or module:factory(), such as wsgi:app"
+        raise _refuse("an entry point", expected, text, spot)
 
 
 def python(text: str, spot: Spot) -> None:

@@ -10,13 +10,16 @@ from ..node.values import Blob
 class Source:
     """Either a ``url`` that the node fetches itself, or a git ``bundle`` sent beside the plan.
 
-    ``lock`` is the lock file's bytes at the commit, so that plans can tell whether the virtual
-    environment changes.  ``kept`` means that the node has this release already (a rollback):
-    nothing is fetched.
+    ``lock`` is all that the packages follow from, so that plans can tell whether the virtual
+    environment changes.  ``beside`` is a requirements file that was made here: the app server that
+    the lock has not, or, when ``whole``, the lock itself in another format.  ``kept`` means that
+    the node has this release already (a rollback): nothing is fetched.
     """
 
     lock: bytes
     url: str = ""
     bundle: Blob | None = None
     subject: str = ""
+    beside: bytes = b""
+    whole: bool = False
     kept: bool = False

@@ -17,7 +17,7 @@ from ..cookbooks import load
 from ..cookbooks.compile import Compiled, compile_plan
 from ..cookbooks.cookbook import Cookbook
 from ..cookbooks.inputs import Inputs
-from ..errors import AskedWrongly, Failed, nearest
+from ..errors import AskedWrongly, nearest
 from ..fleet.app import App
 from ..fleet.layer import EVENTS
 from ..fleet.node import Node
@@ -30,7 +30,8 @@ from ..node.wire import canonical
 from .apart import Apart
 from .converge import Parcel
 from .digests import blob_of, remembered_blob
-from .site import Repository, Site
+from .packages import packages_of
+from .site import Site
 
 SALT = "release-salt"  # a secret of the project, so that release ids tell nothing about secrets
 WRITING_KINDS = ("checkout", "venv", "file", "directory", "link", "unit", "command")
@@ -169,23 +170,27 @@ def delivery_of(
 
     ``known`` are commits that the node has, so that only the rest is sent; ``scratch`` is a
     private directory that outlives the delivery.  Raises ``Failed``: ``repository-empty``,
-    ``commit-missing``, ``repository-unreachable``, ``app-root-missing``, ``lock-missing``.
+    ``commit-missing``, ``repository-unreachable``, and what ``packages_of`` raises.
     """
     project = site.project
     repository = site.open_repository(project.repository(app), app.name)
     # "repository" may name a folder inside a work tree: then the app is in that folder.
     app = replace(app, root=posixpath.normpath(posixpath.join(repository.prefix, app.root)))
     commit = repository.resolve(ref)
-    lock = _lock(repository, app, commit)
+    packages = packages_of(repository, app, commit, site.export)
     release = blank_release(app.name, commit)
-    subject = repository.subject(commit)
+    source = Source(
+        packages.lock,
+        beside=packages.beside,
+        whole=packages.whole,
+        subject=repository.subject(commit),
+    )
     if app.remote:
-        return Delivery(app, release, Source(lock, url=app.repository, subject=subject), {})
+        return Delivery(app, release, replace(source, url=app.repository), {})
     target = scratch / f"{commit}.bundle"
     repository.bundle(commit, target, known)
     blob = blob_of(target)
-    source = Source(lock, bundle=blob, subject=subject)
-    return Delivery(app, release, source, {blob.sha256: (blob, target)})
+    return Delivery(app, release, replace(source, bundle=blob), {blob.sha256: (blob, target)})
 
 
 def kept_delivery(app: App, entry: Mapping[str, Any]) -> Delivery:
@@ -212,26 +217,3 @@ def scratch_directory(state: Path) -> AbstractContextManager[str]:
     """A private directory for what is on its way to a node."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix="send-", dir=state)
-
-
-def _lock(repository: Repository, app: App, commit: str) -> bytes:
-    top = app.root
-    names = repository.names(commit, top)
-    if not names:
-        raise Failed(
-            "app-root-missing",
-            f"commit {commit[:12]} has no folder {app.root!r}",
-            expected=f"the folder that root of [apps.{app.name}] names",
-            found=f"at the top: {', '.join(repository.names(commit, '.')[:12])}",
-        )
-    path = app.lock if top in ("", ".") else f"{top}/{app.lock}"
-    lock = repository.read(commit, path)
-    if lock is None:
-        raise Failed(
-            "lock-missing",
-            f"commit {commit[:12]} has no {path}",
-            expected="a file that pins the app's Python packages",
-            found=f"in that folder: {', '.join(names[:12])}",
-            hint="uv pip compile --generate-hashes requirements.in -o requirements.txt, commit it",
-        )
-    return lock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,7 @@ class Repository(Protocol):
 class Site:
     """A project with its surroundings; ``state`` is its private directory.
 
+    ``export`` has uv write requirements from a uv.lock and its pyproject.toml, by their names;
     ``apart`` has a job done by a process that sees the given folders and nothing else.
     """
 
@@ -42,6 +43,7 @@ class Site:
     state: Path
     open_repository: Callable[[str, str], Repository]
     uv: Callable[[], Path]
+    export: Callable[[Mapping[str, bytes]], bytes]
     by: str
     apart: Callable[[bytes, Sequence[Path]], bytes]
 

@@ -67,9 +67,11 @@ def plan_of(init: str) -> Compile:
         codename: str = "bookworm",
         ports: dict[str, int] | None = None,
         kept: bool = False,
+        beside: bytes = b"",
+        whole: bool = False,
     ) -> Compiled:
         deploying = any(event == "deploy" for _, event in recipes)
-        source = Source(b"", kept=True) if kept else Source(b"flask==3", url=app.repository)
+        source = Source(b"", kept=True) if kept else _source(app, beside, whole)
         inputs = Inputs(
             node="web1",
             facts=replace(DEBIAN, init=init, codename=codename, extra={"ports": ports or {}}),
@@ -84,6 +86,10 @@ def plan_of(init: str) -> Compile:
         return compile_plan("test", recipes, inputs)
 
     return make
+
+
+def _source(app: App, beside: bytes, whole: bool) -> Source:
+    return Source(b"flask==3", url=app.repository, beside=beside, whole=whole)
 
 
 @pytest.fixture

@@ -112,6 +112,7 @@ def deliver(files: Mapping[str, bytes], tmp_path: Path, **app: str) -> Any:
     site: Any = SimpleNamespace(
         project=SimpleNamespace(repository=lambda app: "/repo"),
         open_repository=lambda where, name: Repository(files),
+        export=lambda files: b"exported==1\n# " + b", ".join(sorted(files.values())),
     )
     return delivery_of(site, replace(APP, **app), "main", tmp_path)  # type: ignore[arg-type]
 
@@ -136,6 +137,37 @@ def test_app_whose_folder_is_not_in_the_commit(tmp_path: Path) -> None:
 def test_lock_is_looked_for_in_the_folder_of_the_app(tmp_path: Path) -> None:
     found = deliver({"web/requirements.txt": b"flask"}, tmp_path, root="web")
 
-    assert found.source.lock == b"flask"
+    assert found.source.lock.startswith(b"flask")
     assert found.release.commit == "4" * 40
     assert [blob.size for blob, _ in found.files.values()] == [6]
+
+
+def test_packages_follow_from_every_file_that_the_lock_includes(tmp_path: Path) -> None:
+    files = {"requirements.txt": b"-r base.txt\ngunicorn==23\n", "base.txt": b"flask==3\n"}
+
+    before = deliver(files, tmp_path).source
+    after = deliver({**files, "base.txt": b"flask==4\n"}, tmp_path).source
+
+    assert before.lock != after.lock
+    assert before.beside == b""  # gunicorn is in the lock
+
+
+def test_server_that_the_lock_has_not_is_put_beside_it_pinned(tmp_path: Path) -> None:
+    source = deliver({"requirements.txt": b"flask==3\n"}, tmp_path).source
+
+    assert b"gunicorn==" in source.beside and b"--hash" not in source.beside
+    assert not source.whole
+    assert source.lock.endswith(source.beside)
+
+
+@pytest.mark.parametrize("lock", ["uv.lock", "deps/uv.lock"])
+def test_lock_of_another_format_is_sent_as_requirements(tmp_path: Path, lock: str) -> None:
+    folder = lock.rpartition("/")[0]
+    beside = f"{folder}/pyproject.toml".lstrip("/")
+
+    source = deliver({lock: b"L", beside: b"P"}, tmp_path, lock=lock).source
+
+    assert source.whole
+    assert source.beside.startswith(b"exported==1\n# L, P")
+    assert b"gunicorn==" in source.beside
+    assert source.lock == source.beside

@@ -7,6 +7,7 @@
     if not r.source.kept:                       # a rollback finds all of this in place
         python_app.fetch(r, here)
         python_app.environment(r, here)
+        python_app.complete(r, here)
         python_app.serve_by(r, here, settings=r.render(...), unit=r.render(...))
         python_app.migrate(r, here)
     python_app.switch(r, here)
@@ -19,12 +20,14 @@ from __future__ import annotations
 from toque import Cookbook, Recipe
 
 from .accounts import PythonApp, setup
+from .files import complete
 from .layout import Layout, layout
 from .steps import environment, fetch, migrate, serve_by, switch
 
 __all__ = [
     "Layout",
     "PythonApp",
+    "complete",
     "cookbook",
     "deploy",
     "environment",
@@ -46,6 +49,7 @@ def deploy(r: Recipe) -> None:
     if not r.source.kept:
         fetch(r, here)
         environment(r, here)
+        complete(r, here)
         serve_by(r, here, settings=server.settings(r, here), unit=server.unit(r, here))
         migrate(r, here)
     switch(r, here)

@@ -26,7 +26,8 @@ class PythonApp:
 def setup(r: Recipe) -> None:
     """Everything a deploy takes for granted.  It changes nothing of what is deployed."""
     a = r.attributes(PythonApp)
-    r.add(Package(*a.packages))
+    wanted = (*a.packages, *(package for app in r.apps for package in app.packages))
+    r.add(Package(*dict.fromkeys(wanted)))
     for path in ("/usr/local/lib/toque", "/srv/www", "/etc/toque", "/etc/toque/apps"):
         r.add(Directory(path, parents=True))
     r.add(File(UV, content=r.uv, mode=0o755))

@@ -32,6 +32,7 @@ class Layout:
     unit: str
     environment: str
     settings: str
+    requirements: str
     current: str
 
 
@@ -56,5 +57,6 @@ def layout(r: Recipe) -> Layout:
         unit=unit_name(app.name, release.id),
         environment=env_path(app.name, release.id),
         settings=f"/etc/toque/apps/{app.name}/{release.id}.{SETTINGS_SUFFIX[app.server]}",
+        requirements=f"/etc/toque/apps/{app.name}/{release.id}.requirements.txt",
         current=f"{app.home}/current",
     )

@@ -54,6 +54,9 @@ def fetch(r: Recipe, here: Layout) -> None:
             },
         )
     )
+    if r.source.beside:
+        text = r.source.beside.decode()
+        r.add(File(here.requirements, content=text, group=app.deploy_user, mode=0o640))
     r.add(
         Venv(
             here.venv,
@@ -61,7 +64,8 @@ def fetch(r: Recipe, here: Layout) -> None:
             release=here.code,
             user=app.deploy_user,
             group=app.user,
-            lock=app.lock,
+            lock="" if r.source.whole else app.lock,
+            beside=here.requirements if r.source.beside else "",
             python=app.python or SYSTEM_PYTHON,
             uv=UV,
         )

@@ -6,6 +6,7 @@ marker written last tells a finished one from what a killed run left.
 
 import hashlib
 import json
+import os
 import re
 from typing import ClassVar, FrozenSet, List, Mapping, Optional
 
@@ -29,7 +30,8 @@ class Venv(Resource):
     """``path`` (``.../venvs/KEY``) holds what ``lock`` asks for.
 
     ``release`` is the app's directory in its checkout and ``lock`` a requirements file relative
-    to it; with a hash in it, every package is checked against its hash.  ``app`` names the cache
+    to it; with a hash in it, every package is checked against its hash.  ``beside`` is one more,
+    by its full path, or the only one when ``lock`` is empty.  ``app`` names the cache
     that no other app reads.  ``user`` builds and owns it; ``group`` may read and run it.
     ``python`` is the interpreter that it is built for, ``uv`` the program that builds it.
     """
@@ -44,11 +46,16 @@ class Venv(Resource):
     lock: str = "requirements.txt"
     python: str = "/usr/bin/python3"
     uv: str = "/usr/local/lib/toque/uv"
+    beside: str = ""
 
     def validate(self) -> None:
         if not self.path.startswith("/"):
             raise Invalid("path", "an absolute path", self.path)
-        if self.lock.startswith(("/", "-")) or ".." in self.lock.split("/") or not self.lock:
+        if self.beside and not self.beside.startswith("/"):
+            raise Invalid("beside", "an absolute path", self.beside)
+        if not self.lock and not self.beside:
+            raise Invalid("lock", "a file inside the app's directory", self.lock)
+        if self.lock.startswith(("/", "-")) or ".." in self.lock.split("/"):
             raise Invalid("lock", "a file inside the app's directory", self.lock)
 
     def wanted(self) -> State:
@@ -60,19 +67,20 @@ class Venv(Resource):
         return {"complete": system.stat(f"{self.path}/{MARKER}") is not None}
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
-        lock = self._read_lock(system)
+        lock = b"".join(self._read(system, path) for path in self._locks())
         if system.stat(self.uv) is None:
             raise NotReady("program-missing", f"there is no program {self.uv}")
         system.remove_tree(self.path)
         self._make_cache(system)
         # Set-group-id, so that what uv writes can be read by the app's group.
         system.mkdir(self.path, owner=self.user, group=self.group, mode=0o2750)
-        system.progress(f"building the environment of {self.lock}")
+        system.progress(f"building the environment of {self._shown}")
         self._uv(system, "venv", "--allow-existing", "--python", self.python, "--", self.path)
         hashed = ["--require-hashes"] if re.search(rb"--hash[= ]", lock) else []
         self._uv(
             system, "pip", "install", "--python", f"{self.path}/bin/python", *hashed,
-            "--link-mode", "copy", "--compile-bytecode", "--requirements", self.lock,
+            "--link-mode", "copy", "--compile-bytecode",
+            *(word for path in self._locks() for word in ("--requirements", path)),
         )  # fmt: skip
         self._open_to_group(system)
         done = json.dumps({"lock": hashlib.sha256(lock).hexdigest(), "python": self.python})
@@ -80,15 +88,22 @@ class Venv(Resource):
             f"{self.path}/{MARKER}", done.encode(), owner="root", group=self.group, mode=0o640
         )
 
-    def _read_lock(self, system: System) -> bytes:
+    def _locks(self) -> List[str]:
+        return [path for path in (self.lock, self.beside) if path]
+
+    @property
+    def _shown(self) -> str:
+        return self.lock or self.beside
+
+    def _read(self, system: System, lock: str) -> bytes:
         # As the deploy user: the name may be a link that the repository's author chose.
-        path = f"{self.release}/{self.lock}"
+        path = os.path.join(self.release, lock)
         result = system.run(["cat", "--", path], user=self.user, check=False)
         if result.code != 0:
             raise StepFailed(
                 "lock-missing",
-                f"the app has no {self.lock}",
-                expected=f"a list of packages in {self.lock}",
+                f"the app has no {lock}",
+                expected=f"a list of packages in {lock}",
                 found=(result.tail(1) or ["nothing"])[0],
                 hint="uv pip compile --generate-hashes requirements.in -o requirements.txt, "
                 "and commit the result",
@@ -123,7 +138,7 @@ class Venv(Resource):
             timeout_s=BUILD_S, check=False,
         )  # fmt: skip
         if result.code != 0:
-            raise build_failed(result, self.lock, self.python)
+            raise build_failed(result, self._shown, self.python)
 
     def _open_to_group(self, system: System) -> None:
         """Unpacked wheels keep the modes they were packed with; some are closed, some too open."""

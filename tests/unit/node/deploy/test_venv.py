@@ -73,10 +73,10 @@ def venv(system, ids, wheels, uv_binary):
     release = Path(system.top, "srv/www/shop/releases/r")
     release.mkdir(mode=0o755)
 
-    def make(lock, source=None, **options):
-        if lock is not None:
+    def make(text, source=None, **options):
+        if text is not None:
             source = source or f"--no-index\n--find-links {wheels.directory}\n"
-            (release / "requirements.txt").write_text(source + lock)
+            (release / "requirements.txt").write_text(source + text)
             (release / "requirements.txt").chmod(0o644)
         return Venv(
             **{
@@ -143,6 +143,30 @@ def test_a_lock_without_hashes_is_enough(system, venv, wheels):
     wheels("tiny")
 
     path = built(system, venv("tiny==1.0\n"))
+
+    assert (path / "bin/tiny").exists()
+
+
+def test_packages_beside_the_lock_are_installed_with_it(system, venv, wheels, tmp_path):
+    wheels("tiny")
+    wheels("other")
+    beside = Path(system.top, "beside.txt")
+    beside.write_text("other==1.0\n")
+    beside.chmod(0o644)
+
+    path = built(system, venv("tiny==1.0\n", beside=str(beside)))
+
+    assert (path / "bin/tiny").exists() and (path / "bin/other").exists()
+
+
+def test_a_lock_made_elsewhere_takes_the_place_of_the_apps(system, venv, wheels):
+    digest = wheels("tiny")
+    beside = Path(system.top, "beside.txt")
+    source = f"--no-index\n--find-links {wheels.directory}\n"
+    beside.write_text(f"{source}tiny==1.0 --hash={digest}\n")
+    beside.chmod(0o644)
+
+    path = built(system, venv(None, lock="", beside=str(beside)))
 
     assert (path / "bin/tiny").exists()
 
