@@ -9,6 +9,7 @@ from toque.node.applayout import env_path, socket_path, unit_name
 from toque.node.resources.venv import venv_key
 
 SYSTEM_PYTHON = "/usr/bin/python3"
+ENTRY = "toque_entry"  # the module in .toque that a server loads: node/inside/serving.py
 SETTINGS_SUFFIX = {"uwsgi": "ini", "gunicorn": "py"}
 
 
@@ -17,7 +18,8 @@ class Layout:
     """Paths of one release, absolute.
 
     ``code`` is what the app is run from: the release, or the folder ``root`` in it.  ``venv`` is
-    empty in a rollback, which builds none; ``venv_link`` always leads to it.
+    empty in a rollback, which builds none; ``venv_link`` always leads to it.  ``entry`` is what the
+    server loads, from the folder ``beside``: the app with our answer to its failures around it.
     """
 
     app: str
@@ -25,6 +27,8 @@ class Layout:
     home: str
     release: str
     code: str
+    beside: str
+    entry: str
     venv: str
     venv_link: str
     socket: str
@@ -50,6 +54,8 @@ def layout(r: Recipe) -> Layout:
         home=app.home,
         release=path,
         code=path + inner,
+        beside=f"{path}/.toque",
+        entry=f"{ENTRY}:app",
         venv=f"{app.home}/venvs/{key}" if key else "",
         venv_link=f"{path}/.toque/venv",
         socket=socket,

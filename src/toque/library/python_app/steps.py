@@ -17,9 +17,10 @@ from toque import (
     Unit,
     Venv,
 )
+from toque.node.inside import text_of
 
 from .accounts import UV, PythonApp
-from .layout import SYSTEM_PYTHON, Layout
+from .layout import ENTRY, SYSTEM_PYTHON, Layout
 
 
 def fetch(r: Recipe, here: Layout) -> None:
@@ -50,8 +51,10 @@ def fetch(r: Recipe, here: Layout) -> None:
                 "lock": sha256(r.source.lock).hexdigest(),
                 "venv": here.venv.rpartition("/")[2],
                 "server": app.server,
+                "entry": app.entry,
                 "content": r.release.content,
             },
+            beside={f"{ENTRY}.py": text_of("serving")},
         )
     )
     if r.source.beside:

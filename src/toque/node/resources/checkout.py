@@ -31,7 +31,7 @@ class Checkout(Resource):
     given, from what ``mirror`` already has.  ``refs`` names a branch that holds the commit, for
     servers that do not serve bare ids.  ``root`` is the app's directory inside the tree.  ``venv``
     and ``socket`` are what the links ``.toque/venv`` and ``.toque/app.sock`` point at.
-    ``manifest`` is added to ``.toque/release.json``.
+    ``manifest`` is added to ``.toque/release.json``; ``beside`` has texts of further files there.
     """
 
     kind: ClassVar[str] = "checkout"
@@ -52,6 +52,7 @@ class Checkout(Resource):
     root: str = "."
     refs: Optional[str] = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     def validate(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{40}", self.commit):
@@ -198,9 +199,10 @@ class Checkout(Resource):
         described = {"created": created, **self.manifest}
         described.update(id=self.release_id, app=self.app, commit=self.commit, root=self.root)
         text = json.dumps(described, indent=2, sort_keys=True) + "\n"
-        system.write(
-            f"{own}/release.json", text.encode(), owner=self.user, group=self.group, mode=0o640
-        )
+        for name, content in {**self.beside, "release.json": text}.items():
+            system.write(
+                f"{own}/{name}", content.encode(), owner=self.user, group=self.group, mode=0o640
+            )
 
 
 def _parts(tree: List[git.Entry]) -> Tuple[List[str], List[str]]:
