@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .usecases.site import Site
 
 RECIPES_S = 30.0  # as Inputs.limit_s
-STATE = ".toque"  # beside toque.toml: pinned keys, secrets, mirrors; 0700
+STATE = ".toque"  # beside toque.toml: pinned keys, an identity, mirrors; 0700
 
 
 def open_project(start: Path | None = None) -> Project:
@@ -39,7 +40,7 @@ def open_site(project: Project) -> Site:
     state = project.directory / STATE
     return Site(
         project=project,
-        store=SecretStore(state),
+        store=SecretStore(state, tell=_aside),
         state=state,
         open_repository=lambda where, name: git.open_repository(where, state / "repos", name),
         uv=shipping.uv_binary,
@@ -47,6 +48,11 @@ def open_site(project: Project) -> Site:
         by=whoami(),
         apart=_apart,
     )
+
+
+def _aside(text: str) -> None:
+    """A line that is no part of what a command was asked for."""
+    print(f"toque: {text}", file=sys.stderr)
 
 
 def _apart(job: bytes, readable: Sequence[Path]) -> bytes:

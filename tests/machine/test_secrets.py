@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from machine_site import Site
+from toque.fleet.secrets import SecretStore
 from toque.kitchen import api
 
 pytestmark = pytest.mark.timeout(600)
@@ -151,8 +153,8 @@ class Sweep:
 
 def secrets_of(site: Site) -> dict[str, str]:
     """All that must not be seen, by name."""
-    kept = json.loads((site.space.directory / ".toque/secrets.json").read_text())
-    found = {name: text for name, text in kept.items() if name != "release-salt"}
+    found = SecretStore(site.space.directory / ".toque", outer={}).texts()
+    del found["thena/release-salt"]
     password = found["thena/database-password"]
     found["DATABASE_URL"] = f":{quote(password, safe='')}@"
     return found
@@ -174,13 +176,14 @@ def story(served_site: Site) -> Story:
     site = served_site
     head = site.head
     needles: dict[str, str] = {}
-    for name, text in secrets_of(site).items():
+    on_stdin = secrets.token_hex(24)
+    for name, text in {**secrets_of(site), "ON_STDIN": on_stdin}.items():
         needles.update(spellings(name, text))
     said: dict[str, str] = {}
     codes: dict[str, str] = {}
 
-    def run(name: str, *argv: str) -> None:
-        done = site.toque(*argv)
+    def run(name: str, *argv: str, stdin: str = "") -> None:
+        done = site.toque(*argv, stdin=stdin)
         said[name] = done.stdout + done.stderr
         if "--json" in argv and done.returncode:
             codes[name] = json.loads(done.stdout.splitlines()[-1])["error"]["code"]
@@ -190,6 +193,10 @@ def story(served_site: Site) -> Story:
         run("plan --json", "plan", "web1", "--json")
         run("setup -v", "setup", "--only-setup", "-v")
         run("setup --json", "setup", "--only-setup", "--json")
+        run("env set", "env", "set", "ON_STDIN", "--secret", stdin=on_stdin)
+        run("env list", "env", "list")
+        run("env diff --json", "env", "diff", "--json")
+        run("env history", "env", "history")
         site.commit({"CHANGES": "good\n"})
         run("deploy -v", "deploy", "thena", "--ref", site.publish(), "-v")
         site.commit({"CHANGES": "good again\n"})
@@ -203,6 +210,7 @@ def story(served_site: Site) -> Story:
         said["git push"] = pushed.output
         run("releases --json", "releases", "thena", "--json")
         run("runs --json", "runs", "web1", "--json")
+        run("env unset", "env", "unset", "ON_STDIN")
     site.space.git("reset", "-q", "--hard", head)
     return Story(site, Sweep(needles), said, codes, samples)
 
@@ -235,6 +243,8 @@ class watched:  # noqa: N801 - a context manager, used as a word
 
 def test_failing_deploys_failed_where_they_should(story: Story) -> None:
     """Else the sweep would look at something else than it says."""
+    assert "+ON_STDIN" in story.said["env set"]
+    assert "-ON_STDIN" in story.said["env unset"]
     assert set(story.codes) == {"bad deploy --json", "chatty deploy --json"}
     assert set(story.codes.values()) <= {"instance-exited", "instance-not-answering",
                                          "instance-bad-answer", "command-failed"}  # fmt: skip
@@ -257,21 +267,22 @@ def test_log_of_an_app_that_prints_its_environment_is_masked(story: Story) -> No
     assert "***" in said
 
 
-@pytest.mark.requirement("R23")
-def test_controller_keeps_secrets_in_their_own_file_only(story: Story) -> None:
+@pytest.mark.requirement("R26")
+def test_controller_keeps_no_secret_that_can_be_read(story: Story) -> None:
     site, sweep = story.site, Sweep(story.sweep.needles)
-    store = site.space.directory / ".toque/secrets.json"
+    identity = site.space.directory / ".toque/identity.txt"
+    assert (site.space.directory / "secrets/thena.age").stat().st_size > 1000
 
-    hits = sweep.tree(site.space.directory, leave_out=(store,))
+    hits = sweep.tree(site.space.directory)
 
     print(f"\n{site.driver}: controller: {sweep.places} files, {sweep.size / 1e6:.1f} MB, "
           f"{len(sweep.needles)} spellings, {len(hits)} hits")  # fmt: skip
     assert hits == []
-    assert store.stat().st_mode & 0o777 == 0o600
+    assert identity.stat().st_mode & 0o777 == 0o600
     assert (site.space.directory / "saved.json").stat().st_size > 1000
 
 
-@pytest.mark.requirement("R23")
+@pytest.mark.requirement("R26")
 def test_node_has_secrets_only_where_they_belong(story: Story) -> None:
     """Environment files of root, the app's own log; nowhere else, readable or not."""
     site, sweep = story.site, Sweep(story.sweep.needles)
@@ -328,6 +339,7 @@ def test_journal_and_units_of_everything_but_the_app(story: Story) -> None:
     assert hits == []
 
 
+@pytest.mark.requirement("R26")
 def test_nothing_in_an_argument_list_while_it_all_went_on(story: Story) -> None:
     print(f"\n{story.site.driver}: {story.samples['samples']} samples of /proc, "
           f"{story.samples['looked']} argument lists")  # fmt: skip

@@ -160,7 +160,11 @@ def require(kitchen: Kitchen, driver: str) -> None:
 
 
 def toque(
-    argv: Sequence[str], cwd: Path, environ: Mapping[str, str], timeout_s: float = 240.0
+    argv: Sequence[str],
+    cwd: Path,
+    environ: Mapping[str, str],
+    timeout_s: float = 240.0,
+    stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """The real command line, as a process of its own."""
     return subprocess.run(
@@ -170,6 +174,7 @@ def toque(
         capture_output=True,
         text=True,
         timeout=timeout_s,
+        input=stdin,
     )
 
 
@@ -239,13 +244,14 @@ class Site:
     # --- the commands ---------------------------------------------------------------------------
 
     def toque(
-        self, *argv: str, environ: Mapping[str, str] | None = None
+        self, *argv: str, environ: Mapping[str, str] | None = None, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        return toque(argv, self.space.directory, {**self.environ, **(environ or {})})
+        environ = {**self.environ, **(environ or {})}
+        return toque(argv, self.space.directory, environ, stdin=stdin)
 
-    def ok(self, *argv: str) -> str:
+    def ok(self, *argv: str, stdin: str = "") -> str:
         """The output of a command that must succeed."""
-        done = self.toque(*argv)
+        done = self.toque(*argv, stdin=stdin)
         assert done.returncode == 0, f"toque {' '.join(argv)}\n{done.stdout}{done.stderr}"
         return done.stdout
 

@@ -85,6 +85,21 @@ class Repository:
         found = self._git("ls-tree", "-z", "--name-only", at, check=False)
         return [n for n in found.stdout.decode("utf-8", "replace").split("\0") if n]
 
+    def containing(self, commit: str, words: Sequence[str]) -> list[str]:
+        """The files of a commit that contain one of some words, from the top of the repository."""
+        asked = [part for word in words for part in ("-e", word)]
+        found = self._git(
+            "grep", "-l", "-z", "-a", "-F", "--full-name", *asked, commit, "--", ":/", check=False
+        )
+        if found.returncode > 1:
+            raise Failed(
+                "git-failed",
+                f"git grep ended with status {found.returncode}",
+                log=found.stderr.decode("utf-8", "replace").splitlines()[-8:],
+            )
+        names = found.stdout.decode("utf-8", "surrogateescape").split("\0")
+        return [name.partition(":")[2] for name in names if name]
+
     def has(self, commit: str) -> bool:
         if not FULL_ID.fullmatch(commit):
             return False

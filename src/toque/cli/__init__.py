@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deploy": ("app", "Put a commit of an app in place of the running one"),
     "rollback": ("app", "Go back to an earlier release"),
     "releases": ("app", "List an app's releases"),
+    "env": ("env", "Set, list and compare the variables of an app"),
     "plan": ("converge", "Show exactly what would change; changes nothing"),
     "converge": ("converge", "Apply recipes to a target"),
     "drift": ("drift", "List what differs from the last converge, or put it back"),

@@ -10,6 +10,7 @@ from ..fleet.app import App
 from ..node.wire import report_json
 from ..usecases import deploy as deploying
 from ..usecases import setup as setting
+from ..usecases.environment import pending
 from ..usecases.place import Place
 from ..usecases.site import Site
 from . import asked
@@ -88,6 +89,18 @@ def _deploy(
     return [one.as_json() for one in done]
 
 
+def deploy_same(
+    site: Site, app: App, places: list[Place], *, verbose: bool, quiet: bool
+) -> list[dict[str, Any]]:
+    """Each place's commit again, with today's variables and settings."""
+    with Shown(quiet=quiet, verbose=verbose, diffs=verbose) as shown, asked.stoppable() as stop:
+        done = deploying.deploy(site, app, places, same=True, watch=lambda n: shown, stop=stop)
+        for one in done:
+            shown.summary(one.node, one.report)
+            shown.heading(f"{one.node}: {app.name} serves {one.commit[:12]} as {one.release}")
+    return [one.as_json() for one in done]
+
+
 @click.command()
 @click.argument("app", default="")
 @click.option("--to", default="", help="A kept release or commit; the one before when left out.")
@@ -117,14 +130,17 @@ def rollback(app: str, to: str, target: str, verbose: bool, as_json: bool) -> No
 @json_option
 def releases(app: str, target: str, as_json: bool) -> None:
     """List the releases of APP that its nodes keep, newest deployment first."""
-    project, _ = asked.here()
+    project, site = asked.here()
     chosen = asked.only_app(project, app)
     found = {
         place.node.name: deploying.releases(place.transport, chosen)
         for place in asked.app_places(project, chosen, target)
     }
     if as_json:
-        nodes = [{"node": node, "releases": kept} for node, kept in found.items()]
+        nodes = [
+            {"node": node, "releases": kept, "environment": pending(site, chosen, kept).as_json()}
+            for node, kept in found.items()
+        ]
         asked.tell({"app": chosen.name, "nodes": nodes})
         return
     for node, kept in found.items():
@@ -134,3 +150,5 @@ def releases(app: str, target: str, as_json: bool) -> None:
             state = "running" if entry.get("running") else ""
             when = str(entry.get("deployed_at") or "never served")
             click.echo(printable(f"{mark} {entry['id']}  {when:<20}  {state}"))
+        if waits := pending(site, chosen, kept):
+            click.echo(click.style(printable(f"  environment {waits}"), fg="yellow"))

@@ -76,6 +76,7 @@ def encode_job(job: Job, markers: Markers) -> bytes:
             one.plain,
             {name: markers.of(f"{one.app}/{name}") for name in one.secret},
             {name: markers.of(name) for name in one.named},
+            one.digests,
         )
         for app, one in job.inputs.environments.items()
     }

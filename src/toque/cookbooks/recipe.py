@@ -135,6 +135,11 @@ class Recipe:
                 self.secrets[value.name] = value.reveal()
         return values
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Keyed digests of the variables of the app being deployed; they may be shown."""
+        return self._inputs.environments[self.app.name].digests
+
     def env_file(self, name: str, values: Mapping[str, str | Secret]) -> Secret:
         """The text of an environment file that systemd and /bin/sh read byte for byte.
 

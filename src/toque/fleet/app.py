@@ -41,6 +41,7 @@ class App:
     """``root`` is the folder inside the repository that holds the app; ``health`` the path the
     rehearsal asks for ``answers`` good answers in a row, all of them ``starts_within`` seconds
     after the start; ``keep`` how many releases stay;
+    ``harmless_keys`` are files of the repository whose private keys protect nothing;
     ``secrets`` maps variables to ``generate``, ``file:PATH`` or ``env:NAME``;
     ``static`` maps paths of the site to folders below ``root`` that the web server shows by
     itself; ``shared`` are what the app writes there and finds again after a deploy, folders with
@@ -63,6 +64,7 @@ class App:
     migrate: tuple[str, ...] = ()
     build: Build | None = None
     keep: int = 5
+    harmless_keys: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     static: Mapping[str, str] = field(default_factory=dict)

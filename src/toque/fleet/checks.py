@@ -57,6 +57,8 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
     for domain in app.domains:
         names.domain(domain, at / "domains")
     names.web_path(app.health, at / "health")
+    for path in app.harmless_keys:
+        names.inside(path, at / "harmless_keys")
     for argument in app.migrate:
         names.value(argument, at / "migrate")
     _files(app, at)
@@ -69,7 +71,6 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
     if app.database:
         _database(app.database, at / "database")
     _twice(app, at)
-    _required(app, at)
 
 
 def _files(app: App, at: Spot) -> None:
@@ -138,18 +139,3 @@ def _twice(app: App, at: Spot) -> None:
             found=name,
             place=str(at / ("secrets" if name in app.secrets else "env") / name),
         )
-
-
-def _required(app: App, at: Spot) -> None:
-    for name in app.requires:
-        if name not in app.variables:
-            raise AskedWrongly(
-                "variable-missing",
-                f"app {app.name} requires {name}, which is not set",
-                expected=f"{name} in [{at.name}.env], [{at.name}.secrets] or [{at.name}.database]",
-                found="no such variable",
-                hint=nearest(name, sorted(app.variables))
-                or f'write {name} = "..." under [{at.name}.env], or '
-                f'{name} = "generate" under [{at.name}.secrets]',
-                place=str(at / "requires"),
-            )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import stat
 from collections.abc import Mapping
@@ -9,23 +11,31 @@ from dataclasses import field
 from pathlib import Path
 from urllib.parse import quote
 
-from ..errors import AskedWrongly
+from ..errors import AskedWrongly, nearest
 from ..node.record import dataclass
 from ..node.values import Secret
 from .app import App, Database
+from .kept import Kept
 from .names import here
-from .secrets import SecretStore
+from .secrets import SALT, SecretStore
+from .spot import Spot
 
 
 @dataclass(frozen=True)
 class Environment:
     """``plain`` and ``secret`` are by variable; ``named`` maps a secret's name (``thena/X``) to
-    its text, the database password included.  Only ``plain`` may be shown."""
+    its text, the database password included.  Only ``plain`` may be shown.
+
+    ``digests`` says of each variable whether it is what another release has: 16 hex digits, keyed
+    with a secret of the app's own, so that they tell nothing about the value; none before the
+    first deploy.
+    """
 
     app: str
     plain: Mapping[str, str] = field(default_factory=dict)
     secret: Mapping[str, str] = field(default_factory=dict, repr=False)
     named: Mapping[str, str] = field(default_factory=dict, repr=False)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     def texts(self) -> dict[str, str]:
         """All variables with their texts, for digests.  Not to be shown."""
@@ -43,31 +53,96 @@ def password_name(app: App) -> str:
 
 
 def environment_of(
-    app: App, store: SecretStore, *, directory: Path, outer: Mapping[str, str] | None = None
+    app: App,
+    store: SecretStore,
+    *,
+    directory: Path,
+    outer: Mapping[str, str] | None = None,
+    at: Spot | None = None,
 ) -> Environment:
-    """Read or make all that ``app`` declares.
+    """Read or make all that ``app`` declares, and what ``toque env`` keeps of it.
 
     ``directory`` is what ``file:PATH`` is relative to; ``outer`` what ``env:NAME`` reads (this
-    process's environment when not given).  Raises ``AskedWrongly``: ``secret-missing``,
-    ``secrets-readable``.
+    process's environment when not given); ``at`` where the app is declared.
+    Raises ``AskedWrongly``: ``secret-missing``, ``secrets-readable``, ``variable-missing``,
+    ``variable-twice``, and what ``SecretStore.kept`` does.
     """
     outer = os.environ if outer is None else outer
-    secret: dict[str, str] = {}
+    kept = store.kept(app.name)
+    check_once(app, kept, at)
+    check_required(app, kept, at)
+    plain = {**app.env, **{n: v.value for n, v in kept.variables.items() if not v.secret}}
+    secret = {name: v.value for name, v in kept.variables.items() if v.secret}
     for name, source in app.secrets.items():
         kind, _, rest = source.partition(":")
-        if kind == "generate":
-            secret[name] = store.get_or_make(f"{app.name}/{name}")
-        elif kind == "file":
+        if kind == "file":
             secret[name] = _from_file(here(directory, rest), app, name)
-        else:
+        elif kind == "env":
             secret[name] = _from_outer(outer, rest, app, name)
+        elif name not in kept.variables:
+            secret[name] = kept.made.get(name) or store.get_or_make(f"{app.name}/{name}")
     named = {f"{app.name}/{name}": text for name, text in secret.items()}
     if app.database:
         password = store.get_or_make(password_name(app))
         named[password_name(app)] = password
         secret[app.database.variable] = database_url(app, app.database, password)
         named[f"{app.name}/{app.database.variable}"] = secret[app.database.variable]
-    return Environment(app.name, dict(app.env), secret, named)
+    salt = kept.made.get(SALT)  # made by the first deploy
+    shown = digests({**plain, **secret}, salt) if salt else {}
+    return Environment(app.name, plain, secret, named, shown)
+
+
+def digests(texts: Mapping[str, str], salt: str) -> dict[str, str]:
+    """16 hex digits for each variable, that nobody can guess values by who has no ``salt``."""
+
+    def one(name: str, text: str) -> str:
+        data = f"{name}\0{text}".encode("utf-8", "surrogatepass")
+        return hmac.new(salt.encode(), data, hashlib.sha256).hexdigest()[:16]
+
+    return {name: one(name, text) for name, text in sorted(texts.items())}
+
+
+def check_once(app: App, kept: Kept, at: Spot | None = None) -> None:
+    """Raise ``variable-twice`` for a variable that is kept and declared with a value as well.
+
+    One that is declared as ``generate`` may be kept: that is made only where nobody has set it.
+    """
+    for name in sorted(kept.variables):
+        check_free(app, name, at, hint=f"toque env unset {app.name} {name}, or remove that line")
+
+
+def check_free(app: App, name: str, at: Spot | None = None, *, hint: str) -> None:
+    """Raise ``variable-twice`` when ``toque.toml`` says already what ``name`` is."""
+    table = "env" if name in app.env else "secrets" if name in app.secrets else ""
+    if app.database and name == app.database.variable:
+        table = "database"
+    if not table or app.secrets.get(name) == "generate":
+        return
+    raise AskedWrongly(
+        "variable-twice",
+        f"{name} of app {app.name} is set in toque.toml",
+        expected=f"each variable in toque.toml or by toque env set, not in both: {name}",
+        found=f"[apps.{app.name}.{table}]",
+        hint=hint,
+        place=str(at / table / name) if at else "",
+    )
+
+
+def check_required(app: App, kept: Kept, at: Spot | None = None) -> None:
+    """Raise ``variable-missing`` for a variable that is required and nowhere set."""
+    known = {*app.variables, *kept.variables}
+    for name in app.requires:
+        if name not in known:
+            near = nearest(name, sorted(known))
+            raise AskedWrongly(
+                "variable-missing",
+                f"app {app.name} requires {name}, which is not set",
+                expected=f"{name} kept by toque env set, or in [apps.{app.name}.env], "
+                f"[apps.{app.name}.secrets] or [apps.{app.name}.database]",
+                found="no such variable" + (f"; {near}" if near else ""),
+                hint=f"toque env set {app.name} {name} --secret",
+                place=str(at / "requires") if at else "",
+            )
 
 
 def database_url(app: App, database: Database, password: str) -> str:
@@ -79,14 +154,17 @@ def database_url(app: App, database: Database, password: str) -> str:
     return f"{start}/{database.name}?host=/var/run/postgresql&port={database.port}"
 
 
-def _from_file(path: Path, app: App, name: str) -> str:
-    """A file's text without its last line end."""
+def read_secret_file(path: Path, what: str) -> str:
+    """A file's text without its last line end; only its owner may read it.
+
+    Raises ``AskedWrongly``: ``secret-missing``, ``secrets-readable``.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise AskedWrongly(
             "secret-missing",
-            f"the secret {name} of app {app.name} cannot be read",
+            f"{what} cannot be read",
             expected=f"a file {path} that only you can read",
             found=error.strerror or str(error),
         ) from error
@@ -106,10 +184,14 @@ def _from_file(path: Path, app: App, name: str) -> str:
     except UnicodeDecodeError:
         raise AskedWrongly(
             "secret-missing",
-            f"the secret {name} of app {app.name} is not text",
+            f"{what} is not text",
             expected=f"UTF-8 in {path}",
             found="other bytes",
         ) from None
+
+
+def _from_file(path: Path, app: App, name: str) -> str:
+    return read_secret_file(path, f"the secret {name} of app {app.name}")
 
 
 def _from_outer(outer: Mapping[str, str], variable: str, app: App, name: str) -> str:

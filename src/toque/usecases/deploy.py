@@ -14,13 +14,13 @@ from typing import Any
 from ..errors import Failed
 from ..fleet.app import App
 from ..fleet.release import release_of
+from ..fleet.secrets import SALT
 from ..node.model import Report
 from ..node.wire import finding_json
 from ..ports import Transport
 from . import converge as carry
 from .converge import Session, StepError, Stop, Watch
 from .lifecycle import (
-    SALT,
     Delivery,
     content_of,
     delivery_of,
@@ -63,11 +63,13 @@ def deploy(
     places: Sequence[Place],
     *,
     ref: str = "",
+    same: bool = False,
     watch: Callable[[str], Watch],
     stop: Stop | None = None,
 ) -> list[Deployed]:
     """Put ``ref`` (the app's branch when empty) of ``app`` on each place, one after another.
 
+    With ``same`` each place gets the commit that it serves, with today's settings and variables.
     ``watch`` is called with a node's name and gives what watches its events.  Raises what
     ``delivery_of`` and ``converge`` raise, ``Failed`` for the first node whose step failed.
     """
@@ -78,7 +80,8 @@ def deploy(
             try:
                 with Session(place.transport, app=app.name) as session:
                     known = [str(entry["commit"]) for entry in session.releases]
-                    delivery = delivery_of(site, app, ref or app.branch, Path(scratch), known)
+                    wanted = _serving(session.releases, app) if same else ref or app.branch
+                    delivery = delivery_of(site, app, wanted, Path(scratch), known)
                     deployed = _deliver(
                         site, place, session, delivery=delivery, watch=tell, stop=stop
                     )
@@ -121,6 +124,20 @@ def releases(transport: Transport, app: App) -> list[Mapping[str, Any]]:
     """The releases that a node keeps, newest deployment first."""
     found = carry.ask(transport, ["releases", app.name], "releases")["releases"]
     return [entry for entry in found if isinstance(entry, dict)]
+
+
+def _serving(kept: Sequence[Mapping[str, Any]], app: App) -> str:
+    """The commit of the release that serves.  Raises ``Failed("nothing-serves")``."""
+    commit = next((str(entry["commit"]) for entry in kept if entry.get("current")), "")
+    if not commit:
+        raise Failed(
+            "nothing-serves",
+            f"no release of {app.name} serves here yet",
+            expected="a release whose commit can be deployed again",
+            found="none",
+            hint=f"toque deploy {app.name}",
+        )
+    return commit
 
 
 def _chosen(kept: Sequence[Mapping[str, Any]], app: App, to: str) -> Mapping[str, Any]:
@@ -166,12 +183,14 @@ def _deliver(
 ) -> Deployed:
     """Carry a delivery to one node; a release gets its id from what its plan would write."""
     ports = place.ports
+    name = delivery.app.name
+    # Before the environment is read, whose digests it keys.
+    salt = "" if delivery.source.kept else site.store.get_or_make(f"{name}/{SALT}")
     inputs, files = inputs_for(site, place.node, session.facts, ports=ports, delivery=delivery)
     recipes = recipes_for(site, place.node, "deploy")
     app, release = delivery.app.name, delivery.release
     if not delivery.source.kept:
         blank, _ = parcel(f"deploy {app}", recipes, inputs, files)
-        salt = site.store.get_or_make(SALT)
         release = release_of(app, release.commit, content_of(blank), salt=salt)
         inputs = replace(inputs, release=release)
     _, sent = parcel(f"deploy {app} {release.id}", recipes, inputs, files)

@@ -17,8 +17,9 @@ from ..cookbooks import load
 from ..cookbooks.compile import Compiled, compile_plan
 from ..cookbooks.cookbook import Cookbook
 from ..cookbooks.inputs import Inputs
-from ..errors import AskedWrongly, nearest
+from ..errors import AskedWrongly, Failed, nearest
 from ..fleet.app import App
+from ..fleet.foundkeys import HINTS, private_key
 from ..fleet.layer import EVENTS
 from ..fleet.node import Node
 from ..fleet.project import Project
@@ -31,9 +32,8 @@ from .apart import Apart
 from .converge import Parcel
 from .digests import blob_of, remembered_blob
 from .packages import packages_of
-from .site import Site
+from .site import Repository, Site
 
-SALT = "release-salt"  # a secret of the project, so that release ids tell nothing about secrets
 WRITING_KINDS = ("checkout", "venv", "file", "directory", "link", "unit", "command")
 TRANSPORT_FIELDS = ("bundle", "url", "key_path", "known_hosts", "refs")
 
@@ -170,7 +170,8 @@ def delivery_of(
 
     ``known`` are commits that the node has, so that only the rest is sent; ``scratch`` is a
     private directory that outlives the delivery.  Raises ``Failed``: ``repository-empty``,
-    ``commit-missing``, ``repository-unreachable``, and what ``packages_of`` raises.
+    ``commit-missing``, ``repository-unreachable``, ``private-key-in-tree``, and what
+    ``packages_of`` raises.
     """
     project = site.project
     repository = site.open_repository(project.repository(app), app.name)
@@ -178,6 +179,7 @@ def delivery_of(
     app = replace(app, root=posixpath.normpath(posixpath.join(repository.prefix, app.root)))
     commit = repository.resolve(ref)
     packages = packages_of(repository, app, commit, site.export)
+    _no_private_keys(repository, app, commit)
     release = blank_release(app.name, commit)
     source = Source(
         packages.lock,
@@ -217,3 +219,21 @@ def scratch_directory(state: Path) -> AbstractContextManager[str]:
     """A private directory for what is on its way to a node."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix="send-", dir=state)
+
+
+def _no_private_keys(repository: Repository, app: App, commit: str) -> None:
+    """Raise ``private-key-in-tree`` for a key that whoever reads the release could read."""
+    for path in repository.containing(commit, HINTS):
+        if path in app.harmless_keys:
+            continue
+        found = private_key((repository.read(commit, path) or b"").decode("utf-8", "replace"))
+        if found is not None:
+            line, kind = found
+            raise Failed(
+                "private-key-in-tree",
+                f"commit {commit[:12]} holds a private key",
+                expected="keys outside the repository: toque env set NAME --secret --file FILE",
+                found=f"{path}:{line}: {kind}",
+                hint="replace that key where it is used, and remove the file; a key that protects "
+                f'nothing may be named: harmless_keys = ["{path}"] in [apps.{app.name}]',
+            )

@@ -33,7 +33,7 @@ class Packages:
 def packages_of(repository: Repository, app: App, commit: str, export: Export) -> Packages:
     """What ``app`` needs at ``commit``; ``export`` has uv write requirements from its files.
 
-    Raises ``Failed``: ``app-root-missing``, ``lock-missing``; ``AskedWrongly``:
+    Raises ``Failed``: ``app-root-missing``, ``lock-missing``, ``no-python``; ``AskedWrongly``:
     ``lock-unreadable``.
     """
     lock = _read(repository, app, commit)
@@ -81,14 +81,42 @@ def _read(repository: Repository, app: App, commit: str) -> bytes:
     path = _at(app.root, app.lock)
     lock = repository.read(commit, path)
     if lock is None:
+        below = _with_python(repository, app, commit, names)
+        if below is None:
+            raise Failed(
+                "no-python",
+                f"commit {commit[:12]} holds no Python app",
+                expected="an app in Python and its lock"
+                + ("" if app.root == "." else f" in {app.root!r}"),
+                found=f"in that folder: {', '.join(names[:12])}",
+                hint=f"look at repository, branch and root of [apps.{app.name}]",
+            )
         raise Failed(
             "lock-missing",
             f"commit {commit[:12]} has no {path}",
             expected="a file that pins the app's Python packages",
             found=f"in that folder: {', '.join(names[:12])}",
-            hint="uv pip compile --generate-hashes requirements.in -o requirements.txt, commit it",
+            hint=f'root = "{below}" in [apps.{app.name}]: its lock is there'
+            if below
+            else "uv pip compile --generate-hashes requirements.in -o requirements.txt, commit it",
         )
     return lock
+
+
+def _with_python(repository: Repository, app: App, commit: str, names: Sequence[str]) -> str | None:
+    """Where Python may be, when a folder has no lock: a folder of it that has one, or nothing.
+
+    None when neither the folder nor one right in it has any.
+    """
+    marks = (".py", "pyproject.toml", "requirements.in", "requirements.txt", ".lock")
+    here = any(name.endswith(marks) for name in names)
+    for name in names[:40]:
+        below = _at(app.root, name)
+        there = repository.names(commit, below)
+        if "requirements.txt" in there:
+            return below
+        here = here or any(one.endswith(marks) for one in there)
+    return "" if here else None
 
 
 def _at(folder: str, path: str) -> str:

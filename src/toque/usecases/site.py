@@ -25,6 +25,8 @@ class Repository(Protocol):
 
     def names(self, commit: str, path: str) -> list[str]: ...
 
+    def containing(self, commit: str, words: Sequence[str]) -> list[str]: ...
+
     def subject(self, commit: str) -> str: ...
 
     def bundle(self, commit: str, target: Path, known: Sequence[str] = ()) -> None: ...
@@ -49,4 +51,5 @@ class Site:
 
     def environment(self, app: App) -> Environment:
         """All variables of ``app``, secrets made on first use.  Raises ``AskedWrongly``."""
-        return environment_of(app, self.store, directory=self.project.directory)
+        at = self.project.spot / "apps" / app.name
+        return environment_of(app, self.store, directory=self.project.directory, at=at)

@@ -98,3 +98,20 @@ def test_only_what_the_node_lacks_is_sent(tree: Path, tmp_path: Path) -> None:
     git.Repository(tree).bundle(newer, tmp_path / "bundle", known=[known, "f" * 40, "--all"])
 
     assert f"-{known}" in (tmp_path / "bundle").read_bytes().decode("latin-1")
+
+
+def test_files_that_contain_a_word_are_named_from_the_top(tmp_path):
+    work = tmp_path / "work"
+    (work / "a folder").mkdir(parents=True)
+    (work / "a folder" / "x:y").write_text("one -----WORD----- line\n")
+    (work / "binary").write_bytes(b"\0\xff-----WORD-----\0")
+    (work / "other").write_text("WORD\n")
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.invalid"]
+    for argv in (["init", "-q"], ["add", "--all"], [*who, "commit", "-q", "-m", "a"]):
+        git.git("-C", str(work), *argv)
+    commit = git.git("-C", str(work), "rev-parse", "HEAD").stdout.decode().strip()
+
+    for path in (work, work / "a folder", work / ".git"):
+        there = git.Repository(path)
+        assert there.containing(commit, ["-----WORD", "--x"]) == ["a folder/x:y", "binary"]
+        assert there.containing(commit, ["no such word"]) == []

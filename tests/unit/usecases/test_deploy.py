@@ -101,6 +101,9 @@ class Repository:
         top = "" if path in ("", ".") else f"{path}/"
         return sorted({f[len(top) :].split("/")[0] for f in self.files if f.startswith(top)})
 
+    def containing(self, commit: str, words: Sequence[str]) -> list[str]:
+        return [f for f, data in self.files.items() if any(w.encode() in data for w in words)]
+
     def subject(self, commit: str) -> str:
         return "a subject"
 
@@ -108,13 +111,13 @@ class Repository:
         target.write_bytes(b"bundle")
 
 
-def deliver(files: Mapping[str, bytes], tmp_path: Path, **app: str) -> Any:
+def deliver(files: Mapping[str, bytes], tmp_path: Path, **app: Any) -> Any:
     site: Any = SimpleNamespace(
         project=SimpleNamespace(repository=lambda app: "/repo"),
         open_repository=lambda where, name: Repository(files),
         export=lambda files: b"exported==1\n# " + b", ".join(sorted(files.values())),
     )
-    return delivery_of(site, replace(APP, **app), "main", tmp_path)  # type: ignore[arg-type]
+    return delivery_of(site, replace(APP, **app), "main", tmp_path)
 
 
 def test_app_without_a_lock_is_told_before_a_node_is_asked(tmp_path: Path) -> None:
@@ -171,3 +174,37 @@ def test_lock_of_another_format_is_sent_as_requirements(tmp_path: Path, lock: st
     assert source.beside.startswith(b"exported==1\n# L, P")
     assert b"gunicorn==" in source.beside
     assert source.lock == source.beside
+
+
+def test_lock_in_a_folder_below_is_pointed_at(tmp_path: Path) -> None:
+    with pytest.raises(Failed) as caught:
+        deliver({"README": b"", "site/requirements.txt": b"flask", "site/wsgi.py": b""}, tmp_path)
+
+    assert caught.value.code == "lock-missing"
+    assert caught.value.trouble.hint == 'root = "site" in [apps.thena]: its lock is there'
+
+
+@pytest.mark.parametrize("root", [".", "web"])
+def test_repository_with_no_python_in_it(tmp_path: Path, root: str) -> None:
+    files = {"index.html": b"", "web/main.go": b"", "web/go.sum": b"", "docs/a.md": b""}
+
+    with pytest.raises(Failed) as caught:
+        deliver(files, tmp_path, root=root)
+
+    assert caught.value.code == "no-python"
+    assert "[apps.thena]" in caught.value.trouble.hint
+
+
+@pytest.mark.requirement("R27")
+def test_commit_with_a_private_key_is_not_deployed(tmp_path: Path) -> None:
+    key = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE\n"
+    files = {"requirements.txt": b"", "deploy/id": b"\n" + key}
+
+    with pytest.raises(Failed) as caught:
+        deliver(files, tmp_path)
+
+    assert caught.value.code == "private-key-in-tree"
+    assert caught.value.trouble.found == "deploy/id:2: openssh private key"
+    assert "b3Blbn" not in str(caught.value.trouble)
+    assert list(tmp_path.iterdir()) == []
+    assert deliver(files, tmp_path, harmless_keys=("deploy/id",)).release.commit

@@ -53,6 +53,7 @@ def fetch(r: Recipe, here: Layout) -> None:
                 "server": app.server,
                 "entry": app.entry,
                 "content": r.release.content,
+                "environment": dict(r.digests),
             },
             beside={f"{ENTRY}.py": text_of("serving")},
         )

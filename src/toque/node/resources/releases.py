@@ -94,8 +94,9 @@ class Releases(Resource):
 def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
     """The releases on a node, the latest deployed first.
 
-    Each has ``id``, ``commit``, ``created``, ``current``, ``running`` and ``deployed_at`` (times
-    in ISO 8601, UTC; empty when it never served).
+    Each has ``id``, ``commit``, ``created``, ``current``, ``running``, ``deployed_at`` (times in
+    ISO 8601, UTC; empty when it never served) and ``environment``: keyed digests of its variables
+    by name, None when it was made without.
     """
     directory = f"{app_path(app)}/releases"
     link = system.stat(f"{app_path(app)}/current")
@@ -114,6 +115,7 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
                 "id": name,
                 "commit": str(written.get("commit", "")),
                 "created": str(written.get("created", "")),
+                "environment": written.get("environment"),
                 "current": name == current,
                 "running": init.state(unit_name(app, name)).running,
                 "deployed_at": switched.get(name, ""),
