@@ -18,6 +18,8 @@ Those are counted apart, as ``stale_reconnects``.
 
 from .account import LoadResult
 from .generator import Load, run_load
-from .plan import LoadPlan
+from .plan import Ask, LoadPlan
+from .talks import Talks
+from .websocket import Ended, WebSocket
 
-__all__ = ["Load", "LoadPlan", "LoadResult", "run_load"]
+__all__ = ["Ask", "Ended", "Load", "LoadPlan", "LoadResult", "Talks", "WebSocket", "run_load"]

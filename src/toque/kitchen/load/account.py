@@ -47,7 +47,8 @@ class Account:
         self._begun = self._last_good = self._ended = 0.0
         self._gap_s = 0.0
         self._stale = 0
-        self._latencies_s: list[float] = []
+        self._ended_at: list[float] = []
+        self._latencies_s: list[float] = []  # of the requests that ended then
         self._faults: Counter[Fault] = Counter()
         self._statuses: Counter[int] = Counter()
         self._failures: list[str] = []
@@ -55,9 +56,10 @@ class Account:
     def begin(self, now: float) -> None:
         self._begun = self._last_good = self._ended = now
 
-    def add(self, path: str, verdict: Verdict, *, due: float, now: float) -> None:
+    def add(self, what: str, verdict: Verdict, *, due: float, now: float) -> None:
         """One request ended ``now``; it was due at ``due``."""
         with self._change:
+            self._ended_at.append(now)
             self._latencies_s.append(now - due)
             self._ended = max(self._ended, now)
             self._statuses[verdict.status] += 1
@@ -70,7 +72,7 @@ class Account:
                 if len(self._failures) < FAILURES_KEPT:
                     after = now - self._begun
                     self._failures.append(
-                        f"{after:.3f} s GET {path}: {verdict.fault.value}: {verdict.detail}"
+                        f"{after:.3f} s {what}: {verdict.fault.value}: {verdict.detail}"
                     )
             self._change.notify_all()
 
@@ -78,6 +80,12 @@ class Account:
         """Wait until so many requests have ended; False when it takes longer."""
         with self._change:
             return self._change.wait_for(lambda: len(self._latencies_s) >= requests, timeout_s)
+
+    def p99_ms(self, begin: float, end: float) -> float:
+        """Of the requests that ended between two moments."""
+        with self._change:
+            both = zip(self._ended_at, self._latencies_s)
+            return in_ms(percentile(sorted(late for at, late in both if begin <= at < end), 99))
 
     def result(self) -> LoadResult:
         with self._change:

@@ -1,4 +1,4 @@
-"""One worker's way to the server: a GET, and a verdict on the answer."""
+"""One worker's way to the server: a request, and a verdict on the answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 from enum import Enum
 
-from .plan import LoadPlan
+from .plan import Ask, LoadPlan
 
 
 class Fault(Enum):
@@ -42,27 +42,30 @@ class Client:
         self._keep = keep
         self._kept: http.client.HTTPConnection | None = None
 
-    def get(self, path: str, pattern: re.Pattern[bytes]) -> Verdict:
-        """Ask for ``path`` once, or twice when the kept connection turns out to be stale."""
+    def send(self, ask: Ask, pattern: re.Pattern[bytes]) -> Verdict:
+        """Ask once; a GET twice when the kept connection turns out to be stale."""
         try:
-            return self._ask(path, pattern, stale=False)
-        except StaleConnection:
+            return self._ask(ask, pattern, stale=False)
+        except StaleConnection as error:
             self.close()
-            return self._ask(path, pattern, stale=True)
+            if ask.method != "GET":
+                why = f"a kept connection was closed: {error.__cause__ or 'no byte came'}"
+                return Verdict(0, Fault.NO_ANSWER, why)
+            return self._ask(ask, pattern, stale=True)
 
     def close(self) -> None:
         if self._kept is not None:
             self._kept.close()
             self._kept = None
 
-    def _ask(self, path: str, pattern: re.Pattern[bytes], *, stale: bool) -> Verdict:
+    def _ask(self, ask: Ask, pattern: re.Pattern[bytes], *, stale: bool) -> Verdict:
         reused = self._kept is not None
         connection = self._kept or http.client.HTTPConnection(
             self._plan.address, self._plan.port, timeout=self._plan.timeout_s
         )
         self._kept = None
         try:
-            self._send(connection, path, reused=reused)
+            self._send(connection, ask, reused=reused)
             response = connection.getresponse()
             verdict = judge(response, pattern, stale=stale)
         except StaleConnection:
@@ -78,7 +81,7 @@ class Client:
             connection.close()
         return verdict
 
-    def _send(self, connection: http.client.HTTPConnection, path: str, *, reused: bool) -> None:
+    def _send(self, connection: http.client.HTTPConnection, ask: Ask, *, reused: bool) -> None:
         """Send the request and wait for the first byte of an answer, without reading it."""
         headers = {
             "Host": self._plan.host_header or self._plan.address,
@@ -86,7 +89,7 @@ class Client:
             "Connection": "keep-alive" if self._keep else "close",
         }
         try:
-            connection.request("GET", path, headers=headers)
+            connection.request(ask.method, ask.path, ask.body or None, headers)
             first = connection.sock.recv(1, socket.MSG_PEEK)
         except (ConnectionResetError, BrokenPipeError) as error:
             if reused:

@@ -17,9 +17,7 @@ class Load:
     def __init__(self, plan: LoadPlan) -> None:
         plan.validate()
         self.plan = plan
-        self._patterns = {
-            path: re.compile(pattern.encode(), re.DOTALL) for path, pattern in plan.expect.items()
-        }
+        self._asks = [(ask, re.compile(ask.pattern.encode(), re.DOTALL)) for ask in plan.requests]
         self._account = Account()
         self._stopping = threading.Event()
         self._turn = threading.Lock()
@@ -54,28 +52,37 @@ class Load:
         """The account so far."""
         return self._account.result()
 
+    def p99_ms(self, begin: float, end: float) -> float:
+        """Of the requests that ended between two moments of ``time.monotonic()``."""
+        return self._account.p99_ms(begin, end)
+
     def wait(self, requests: int, timeout_s: float) -> bool:
         """Wait until so many requests in all have ended; False when it takes longer."""
         return self._account.wait(requests, timeout_s)
 
     def _work(self, keep: bool) -> None:
         client = Client(self.plan, keep=keep)
-        paths = self.plan.paths
         while (number := self._take()) is not None:
-            due = self._begun + number / self.plan.rate_per_s
+            due = self._begun + self._after(number)
             if self._stopping.wait(max(0.0, due - time.monotonic())):
                 break
-            path = paths[number % len(paths)]
-            verdict = client.get(path, self._patterns[path])
-            self._account.add(path, verdict, due=due, now=time.monotonic())
+            ask, pattern = self._asks[number % len(self._asks)]
+            verdict = client.send(ask, pattern)
+            what = f"{ask.method} {ask.path}"
+            self._account.add(what, verdict, due=due, now=time.monotonic())
         client.close()
+
+    def _after(self, number: int) -> float:
+        """Seconds from the begin to when a request is due."""
+        rate = self.plan.rate_per_s
+        return number / rate if rate else time.monotonic() - self._begun
 
     def _take(self) -> int | None:
         """The number of the next request; None when there is to be no other."""
         with self._turn:
             number = self._taken
             over = time.monotonic() - self._begun >= self.plan.max_seconds
-            too_late = number / self.plan.rate_per_s >= self.plan.max_seconds
+            too_late = self._after(number) >= self.plan.max_seconds
             if over or too_late or number >= self.plan.max_requests:
                 return None
             self._taken += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -16,8 +16,20 @@ MOST_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
+class Ask:
+    """A request with ``body``, and the regular expression that its whole answer must match."""
+
+    path: str
+    pattern: str
+    method: str = "GET"
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
 class LoadPlan:
-    """GET each path of ``expect`` in turn, ``rate_per_s`` times a second.
+    """GET each path of ``expect`` and send each of ``asks`` in turn, ``rate_per_s`` times a second.
+
+    With a rate of 0 each worker sends its next request when the last one is answered.
 
     ``expect`` maps a path to a regular expression that its whole body must match (``.`` matches
     line ends too).  ``address`` is a loopback address, or a private one that is named in
@@ -28,6 +40,7 @@ class LoadPlan:
     address: str
     port: int
     expect: Mapping[str, str]
+    asks: Sequence[Ask] = ()
     host_header: str = ""
     rate_per_s: float = 50.0
     connections_keepalive: int = 4
@@ -38,8 +51,9 @@ class LoadPlan:
     allowed: frozenset[str] = field(default=frozenset())
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        return tuple(self.expect)
+    def requests(self) -> tuple[Ask, ...]:
+        """All kinds, in their order."""
+        return (*(Ask(path, pattern) for path, pattern in self.expect.items()), *self.asks)
 
     @property
     def workers(self) -> int:
@@ -56,11 +70,11 @@ class LoadPlan:
                 hint="toque kitchen list",
             )
         for name, low, value, high in (
-            ("rate_per_s", 0.1, self.rate_per_s, MOST_PER_S),
+            ("rate_per_s", 0.0, self.rate_per_s, MOST_PER_S),
             ("workers", 1, self.workers, MOST_WORKERS),
             ("max_requests", 1, self.max_requests, MOST_REQUESTS),
             ("max_seconds", 0.1, self.max_seconds, MOST_SECONDS),
-            ("number of paths", 1, len(self.expect), 1000),
+            ("number of paths", 1, len(self.requests), 1000),
         ):
             if not low <= value <= high:
                 raise AskedWrongly(
@@ -69,15 +83,15 @@ class LoadPlan:
                     expected=f"{low:g} to {high:g}",
                     found=f"{value:g}",
                 )
-        for path, pattern in self.expect.items():
+        for ask in self.requests:
             try:
-                re.compile(pattern)
+                re.compile(ask.pattern)
             except re.error as error:
                 raise AskedWrongly(
                     "load-pattern-invalid",
-                    f"the pattern for {path} is not a regular expression",
+                    f"the pattern for {ask.path} is not a regular expression",
                     expected="a regular expression that the whole body matches",
-                    found=f"{pattern!r}: {error}",
+                    found=f"{ask.pattern!r}: {error}",
                 ) from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,6 +19,41 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.served += 1
         getattr(self, "do_" + self.path.strip("/"))()
+
+    def do_POST(self) -> None:
+        """The length of what was sent; ``/idle_out`` hangs up on a second request."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.served += 1
+        if self.path == "/idle_out" and self.served > 1:
+            self.close_connection = True
+            return
+        self.answer(200, f"{len(body)}\n".encode())
+
+    def do_echo(self) -> None:
+        """A websocket's texts come back until one says ``cut`` or ``bye``."""
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        self.wfile.write(
+            f"HTTP/1.1 101 Switching\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+        )
+        self.close_connection = True
+        while True:
+            first, second = self.rfile.read(2)
+            size = second & 0x7F
+            if size == 126:
+                size = int.from_bytes(self.rfile.read(2), "big")
+            mask = self.rfile.read(4)
+            data = bytes(b ^ mask[at % 4] for at, b in enumerate(self.rfile.read(size)))
+            if data == b"cut":
+                return
+            if data == b"bye":
+                self.wfile.write(b"\x88\x02\x03\xe9")  # 1001, going away
+                return
+            length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
+            self.wfile.write(bytes([0x89, 0]) + bytes([first]) + length + data)  # a ping before
+            if first & 0x0F == 8:
+                return
+            self.rfile.read(6)  # the pong
 
     def answer(self, status: int, body: bytes, announced: int | None = None) -> None:
         self.send_response(status)

@@ -15,7 +15,7 @@ def test_longest_gap_spans_failures() -> None:
     account = Account()
     account.begin(100.0)
     for now, verdict in ((100.1, GOOD), (100.2, BAD), (100.3, BAD), (100.6, GOOD), (100.7, GOOD)):
-        account.add("/", verdict, due=now - 0.05, now=now)
+        account.add("GET /", verdict, due=now - 0.05, now=now)
 
     result = account.result()
 
@@ -28,8 +28,8 @@ def test_longest_gap_spans_failures() -> None:
 def test_silence_until_the_end_is_a_gap() -> None:
     account = Account()
     account.begin(0.0)
-    account.add("/", GOOD, due=0.0, now=0.1)
-    account.add("/", BAD, due=0.2, now=3.1)
+    account.add("GET /", GOOD, due=0.0, now=0.1)
+    account.add("GET /", BAD, due=0.2, now=3.1)
 
     assert account.result().longest_gap_ms == 3000.0
 

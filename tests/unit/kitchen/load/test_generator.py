@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 
-from toque.kitchen.load import Load, LoadPlan, LoadResult, run_load
+from toque.kitchen.load import (
+    Ask,
+    Ended,
+    Load,
+    LoadPlan,
+    LoadResult,
+    Talks,
+    WebSocket,
+    run_load,
+)
 
 HELLO = r"hello\n.*"
 
@@ -124,3 +136,65 @@ def test_result_as_json_has_text_keys(port: int) -> None:
 
     assert shown["statuses"] == {"200": 10}
     assert shown["failed"] == 0
+
+
+def test_a_post_carries_its_body_and_takes_its_turn(port: int) -> None:
+    post = Ask("/sizes", r"20480\n", "POST", b"x" * 20480)
+    plan = LoadPlan(
+        address="127.0.0.1", port=port, expect={"/good": HELLO}, asks=[post], rate_per_s=0,
+        max_requests=10, connections_keepalive=1, connections_new=1,
+    )  # fmt: skip
+
+    result = run_load(plan)
+
+    assert (result.requests, result.failed) == (10, 0)
+    assert run_load(replace(plan, asks=[replace(post, body=b"y")])).wrong_body == 5
+
+
+def test_a_post_on_a_stale_connection_is_a_failure(port: int) -> None:
+    plan = LoadPlan(
+        address="127.0.0.1", port=port, expect={}, asks=[Ask("/idle_out", r"1\n", "POST", b"x")],
+        rate_per_s=0, max_requests=4, connections_keepalive=1, connections_new=0,
+    )  # fmt: skip
+
+    result = run_load(plan)
+
+    assert (result.requests, result.failed, result.stale_reconnects) == (4, 2, 0)
+    assert "POST /idle_out: no answer: a kept connection was closed" in result.failures[0]
+
+
+def test_a_load_without_a_rate_goes_as_fast_as_it_is_answered(port: int) -> None:
+    load = Load(LoadPlan(address="127.0.0.1", port=port, expect={"/good": HELLO}, rate_per_s=0))
+    begun = time.monotonic()
+    load.start()
+
+    assert load.wait(requests=200, timeout_s=20)
+    result = load.stop()
+
+    assert result.failed == 0
+    assert load.p99_ms(begun, time.monotonic()) == result.p99_ms
+    assert load.p99_ms(0, begun) == 0
+
+
+def test_a_websocket_is_spoken_with_and_its_end_is_told_apart(port: int) -> None:
+    for text in ("hello", "long" * 5000):
+        line = WebSocket.connect("127.0.0.1", port, "/echo")
+        assert line.ask(text) == text
+        assert line.close() == 1000
+    for text, code in (("bye", 1001), ("cut", 0)):
+        with pytest.raises(Ended) as ended:
+            WebSocket.connect("127.0.0.1", port, "/echo").ask(text)
+        assert ended.value.code == code
+    with pytest.raises(ConnectionError, match="502"):
+        WebSocket.connect("127.0.0.1", port, "/error")
+
+
+def test_talks_count_what_is_cut(port: int) -> None:
+    plan = LoadPlan(address="127.0.0.1", port=port, expect={"/echo": ""})
+    good, bad = Talks(plan, "/echo", seconds=0.2), Talks(plan, "/error", seconds=0.2)
+    for talks in (good, bad):
+        talks.start()
+        assert talks.wait(requests=2, timeout_s=20)
+
+    assert good.stop().failed == 0
+    assert "WEBSOCKET /error: no answer: ConnectionError" in bad.stop().failures[0]

@@ -39,7 +39,7 @@ def test_public_address_is_refused_even_when_allowed(address: str) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rate_per_s": 0.0},
+        {"rate_per_s": -1.0},
         {"rate_per_s": 1e9},
         {"rate_per_s": float("nan")},
         {"connections_keepalive": 0, "connections_new": 0},
