@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .node.resources.current import Current
     from .node.resources.directory import Directory
     from .node.resources.download import Download
+    from .node.resources.earlier import Earlier
     from .node.resources.file import File
     from .node.resources.firewall import Firewall
     from .node.resources.git import Git
@@ -75,6 +76,7 @@ _HOME = {
     "Directory": "node.resources.directory",
     "Download": "node.resources.download",
     "Facts": "node.model",
+    "Earlier": "node.resources.earlier",
     "File": "node.resources.file",
     "Firewall": "node.resources.firewall",
     "FirewallRule": "node.nft",
@@ -128,6 +130,7 @@ __all__ = [
     "Current",
     "Directory",
     "Download",
+    "Earlier",
     "Facts",
     "File",
     "Firewall",

@@ -31,7 +31,7 @@ REQUIRED = {"present", "absent", "unmanaged", "sensitive", "absent_tool"}
 KINDS = sorted(path.stem for path in CASES.glob("[a-z]*.py"))  # _x.py is shared by some
 # Their work needs an app, its code and its server: tests/machine/test_deploy.py and
 # test_postgres_resources.py run them for real.
-ELSEWHERE = {"checkout", "current", "instance", "releases", "retired", "venv"}
+ELSEWHERE = {"checkout", "current", "earlier", "instance", "releases", "retired", "venv"}
 
 Run = Callable[[str], dict[str, str]]
 

@@ -402,10 +402,10 @@ class Site:
 
     # --- the site -------------------------------------------------------------------------------
 
-    def http(self, path: str, *, timeout_s: float = 20.0) -> Answer:
+    def http(self, path: str, *, host: str = "localhost", timeout_s: float = 20.0) -> Answer:
         connection = http.client.HTTPConnection(self.machine.address, self.port, timeout=timeout_s)
         try:
-            connection.request("GET", path, headers={"Host": "localhost"})
+            connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
             return Answer(answer.status, text, dict(answer.getheaders()))

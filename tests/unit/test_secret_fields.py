@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from toque.fleet.app import App
 from toque.fleet.node import Node
-from toque.library import gunicorn, nginx, postgresql, python_app, uwsgi
+from toque.library import granian, gunicorn, nginx, postgresql, python_app, uvicorn, uwsgi
 from toque.node.resource import Resource
 from toque.node.resources import TYPES
 from toque.node.values import Secret
@@ -25,7 +25,7 @@ def settings() -> list[type]:
     """Every dataclass that a person fills in: resources, the project file, attributes."""
     attributes = [
         value
-        for module in (gunicorn, nginx, postgresql, python_app, uwsgi)
+        for module in (granian, gunicorn, nginx, postgresql, python_app, uvicorn, uwsgi)
         for value in vars(module).values()
         if isinstance(value, type) and value.__module__.startswith(module.__name__)
         if dataclasses.is_dataclass(value)

@@ -16,7 +16,7 @@ def configure(r: Recipe) -> None:
     r.include(nginx.install)  # nginx, without Debian's welcome page
 
     for app in r.apps:
-        site = r.render("site.conf.j2", app=app, a=a, port=nginx.port(r))
+        site = r.render("site.conf.j2", app=app, a=a, port=nginx.port(r), files=nginx.files(app))
         nginx.site(r, app, site)
 
     r.include(nginx.run)  # last: it is reloaded once if anything above has changed

@@ -52,7 +52,8 @@ class App:
     layer: str
     branch: str = "main"
     root: str = "."
-    server: Literal["uwsgi", "gunicorn"] = "gunicorn"
+    server: Literal["uwsgi", "gunicorn", "uvicorn", "granian"] = "gunicorn"
+    interface: Literal["auto", "asgi", "wsgi"] = "auto"
     entry: str = "wsgi:app"
     lock: str = "requirements.txt"
     python: str | None = None
@@ -72,6 +73,13 @@ class App:
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     database: Database | None = None
+
+    @property
+    def speaks(self) -> str:
+        """How the app server calls it: ``asgi`` or ``wsgi``."""
+        if self.interface != "auto":
+            return self.interface
+        return "asgi" if self.server in ("uvicorn", "granian") else "wsgi"
 
     @property
     def user(self) -> str:

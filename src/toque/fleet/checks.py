@@ -48,6 +48,7 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
     names.inside(app.root, at / "root")
     names.inside(app.lock, at / "lock")
     names.entry(app.entry, at / "entry")
+    _interface(app, at / "interface")
     if app.python is not None:
         names.python(app.python, at / "python")
     names.within(app.processes, 1, 512, at / "processes")
@@ -125,6 +126,38 @@ def _database(database: Database, at: Spot) -> None:
         names.domain(database.host.lower(), at / "host")
     names.within(database.port, 1, 65535, at / "port")
     names.name(database.scheme.replace("+", "-"), at / "scheme")
+
+
+def check_apps(apps: Mapping[str, App], at: Spot) -> None:
+    """What apps of one layer, which run side by side on its nodes, cannot both have."""
+    taken: dict[tuple[str, str], str] = {}
+    for name, app in apps.items():
+        for domain in app.domains or ("",):
+            other = taken.setdefault((app.layer, domain), name)
+            if other != name:
+                what = f"the domain {domain}" if domain else "no domain, which means all names"
+                raise AskedWrongly(
+                    "domain-taken",
+                    f"apps {other} and {name} both have {what}",
+                    expected=f"each name of a site with one app of layer {app.layer}",
+                    found=f"{domain or 'no domains'} in [apps.{other}] and [apps.{name}]",
+                    hint=f'domains = ["{name}.example.org"] in [apps.{name}]',
+                    place=str(at / "apps" / name / "domains"),
+                )
+
+
+def _interface(app: App, at: Spot) -> None:
+    """uWSGI and gunicorn call WSGI apps, uvicorn ASGI apps, granian both."""
+    only = {"uwsgi": "wsgi", "gunicorn": "wsgi", "uvicorn": "asgi"}.get(app.server)
+    if only and app.interface not in ("auto", only):
+        raise AskedWrongly(
+            "server-interface",
+            f"{app.server} does not serve {app.interface.upper()} apps",
+            expected=f'interface = "{only}", or another server',
+            found=app.interface,
+            hint='server = "granian" serves both',
+            place=str(at),
+        )
 
 
 def _twice(app: App, at: Spot) -> None:

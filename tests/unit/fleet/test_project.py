@@ -133,7 +133,11 @@ def test_unknown_key_names_line_and_nearest(old, new, hint):
         ("keep = 5", "keep = 5.0", "a whole number"),
         ('domains = ["thena.example"]', 'domains = "thena.example"', "a list of text"),
         ('domains = ["thena.example"]', "domains = [1]", "text"),
-        ('server = "uwsgi"', 'server = "apache"', "one of 'uwsgi', 'gunicorn'"),
+        (
+            'server = "uwsgi"',
+            'server = "apache"',
+            "one of 'uwsgi', 'gunicorn', 'uvicorn', 'granian'",
+        ),
         ('FLASK_ENV = "production"', "FLASK_ENV = 1", "text"),
         ('python = "3.11"', "python = 3.11", "text"),
     ],
@@ -379,3 +383,26 @@ def toml(value):
     if isinstance(value, float):
         return "nan" if value != value else str(value)  # noqa: PLR0124
     return json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('interface = "asgi"', "server-interface"),  # the example is served by uWSGI
+    ],
+)
+def test_what_does_not_go_together_is_refused(line, code):
+    assert refused(changed('branch = "main"', f'branch = "main"\n{line}')).code == code
+
+
+def test_a_domain_belongs_to_one_app():
+    app = '\n[apps.{}]\nrepository = "."\nlayer = "{}"\n'
+    text = '[stack]\nname = "s"\n[layers.web]\n[layers.other]\n' + app.format("one", "web")
+    shared = 'domains = ["shop.example", "{}.example"]'
+
+    for both in (shared, ""):
+        two = text + both.format("a") + app.format("two", "{}") + both.format("b")
+        error = refused(two.format("web"))
+        assert error.code == "domain-taken"
+        assert "[apps.two]" in error.trouble.found
+        parse_project(two.format("other"), Path("/p"))  # on machines of its own

@@ -18,7 +18,14 @@ from toque.library.python_app import cookbook as python_app
 
 from .conftest import THENA, Compile
 
-DOMAINS = App("thena", "https://forge.example/t", "web", domains=("thena.example", "t.example"))
+DOMAINS = App(
+    "thena",
+    "https://forge.example/t",
+    "web",
+    domains=("thena.example", "t.example"),
+    static={"/static/": "thena/static", "/a.b/": "c", "/media/": "media"},
+    shared=("media/",),
+)
 SITE = "file:/etc/nginx/sites-enabled/thena"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")  # nginx -t makes these folders
 SHARED = "file:/etc/nginx/conf.d/toque.conf"
@@ -62,6 +69,8 @@ def test_systemd_accepts_the_units(plan_of: Compile, thena_infra: Cookbook, tmp_
     for cookbook, server in (
         (python_app, "gunicorn"),
         (python_app, "uwsgi"),
+        (python_app, "uvicorn"),
+        (python_app, "granian"),
         (thena_infra, "uwsgi"),
     ):
         plan = plan_of((cookbook, "deploy"), app=replace(THENA, server=server))
@@ -90,6 +99,22 @@ def test_gunicorn_settings_are_python_with_the_apps_numbers(plan_of: Compile) ->
     assert values["workers"] == 9
     assert values["umask"] == 0o777 - 0o660  # what Instance asks of the socket
     assert values["bind"].startswith("unix:/run/thena-")
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "granian"])
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_programs_that_start_a_server_are_python(
+    plan_of: Compile, server: str, interface: str
+) -> None:
+    app = replace(THENA, server=server, interface=interface, processes=9)
+    plan = plan_of((python_app, "deploy"), app=app)
+    (text,) = [s.fields["content"] for s in plan.plan.steps if s.id.endswith(".py")]
+
+    compile(text, "settings", "exec")
+
+    assert "9," in text
+    assert '"toque_entry:app"' in text
+    assert "0o117" in text if server == "uvicorn" else "uds_permissions=0o660" in text
 
 
 @pytest.mark.parametrize("made_by", ["library", "example"])

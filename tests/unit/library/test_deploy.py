@@ -25,7 +25,7 @@ SWITCH = [
 ]
 
 
-@pytest.fixture(params=["uwsgi", "gunicorn"])
+@pytest.fixture(params=["uwsgi", "gunicorn", "uvicorn", "granian"])
 def server(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -34,7 +34,7 @@ def server(request: pytest.FixtureRequest) -> str:
 def test_deploy_has_only_steps_of_a_deploy(plan_of: Compile, server: str) -> None:
     plan = plan_of((python_app, "deploy"), app=replace(THENA, server=server))
 
-    suffix = {"uwsgi": "ini", "gunicorn": "py"}[server]
+    suffix = "ini" if server == "uwsgi" else "py"
     assert list(plan.ids) == [
         f"checkout:{PATH}",
         f"venv:/srv/www/thena/venvs/{venv_key(b'flask==3', '3.11')}",
@@ -109,14 +109,14 @@ def units(plan_of: Compile, thena_infra: Cookbook) -> dict[str, str]:
     """The unit's text by who made it."""
     made = {
         server: plan_of((python_app, "deploy"), app=replace(THENA, server=server))
-        for server in ("uwsgi", "gunicorn")
+        for server in ("uwsgi", "gunicorn", "uvicorn", "granian")
     }
     made["example"] = plan_of((thena_infra, "deploy"), app=replace(THENA, server="uwsgi"))
     return {name: plan.step(f"unit:{UNIT}").fields["content"] for name, plan in made.items()}
 
 
 @pytest.mark.requirement("R22")
-@pytest.mark.parametrize("made_by", ["uwsgi", "gunicorn", "example"])
+@pytest.mark.parametrize("made_by", ["uwsgi", "gunicorn", "uvicorn", "granian", "example"])
 def test_unit_says_who_runs_it_with_what(
     plan_of: Compile, thena_infra: Cookbook, made_by: str
 ) -> None:
@@ -138,7 +138,7 @@ def test_unit_says_who_runs_it_with_what(
 
 
 @pytest.mark.requirement("R31")
-@pytest.mark.parametrize("made_by", ["uwsgi", "gunicorn", "example"])
+@pytest.mark.parametrize("made_by", ["uwsgi", "gunicorn", "uvicorn", "granian", "example"])
 def test_supervisor_can_run_the_unit(plan_of: Compile, thena_infra: Cookbook, made_by: str) -> None:
     """Where no systemd runs the same text is translated; sandboxing is lost and said to be."""
     text = units(plan_of, thena_infra)[made_by]
@@ -150,3 +150,12 @@ def test_supervisor_can_run_the_unit(plan_of: Compile, thena_infra: Cookbook, ma
     assert "ProtectSystem" in lost
     for kept in ("EnvironmentFile", "RuntimeDirectory", "UMask", "User=", "ExecStart"):
         assert kept not in lost
+
+
+def test_static_files_of_earlier_releases_are_linked_before_the_switch(plan_of: Compile) -> None:
+    app = replace(THENA, static={"/static/": "thena/static"}, keep=3)
+
+    for kept in (False, True):
+        ids = list(plan_of((python_app, "deploy"), app=app, kept=kept).ids)
+
+        assert ids.index("earlier:thena") == ids.index("current:/srv/www/thena/current") - 1

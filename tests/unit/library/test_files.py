@@ -55,13 +55,18 @@ def test_build_runs_once_as_the_app_and_may_write_what_it_names(plan_of: Compile
 
 
 def test_a_site_shows_its_static_folders_through_the_current_release(plan_of: Compile) -> None:
-    app = replace(THENA, static={"/static/": "shop/static"})
+    static = {"/static/": "shop/static", "/media/": "up"}
+    app = replace(THENA, static=static, shared=("up/",), keep=3)
 
     site = plan_of((nginx, "setup"), app=app).step("file:/etc/nginx/sites-enabled/thena")
 
     text = " ".join(str(site.fields["content"]).split())
-    alias = "/srv/www/thena/current/.toque/code/shop/static/"
-    assert f"location /static/ {{ alias {alias}; }}" in text
+    assert 'location ~ "^/static/(?<asset>.+)$" { set $release' in text
+    assert "set $release /srv/www/thena/current/.toque/code; " in text
+    assert "set $release /srv/www/thena/earlier/2/.toque/code; " in text
+    assert "earlier/3" not in text  # keep = 3
+    assert "alias $release/shop/static/$asset;" in text
+    assert "alias /srv/www/thena/shared/up/$asset;" in text  # it belongs to no release
 
 
 def test_an_app_without_any_has_no_such_step(plan_of: Compile) -> None:

@@ -12,12 +12,13 @@ app.  ``nginx.run`` comes last because it answers for all that changed before: o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toque import Cookbook, File, Link, Package, Recipe, Service, User
 from toque.cookbooks.templates import render
 from toque.fleet.app import App
+from toque.library.python_app.layout import earlier_releases
 
 TEST = ("nginx", "-t", "-q")  # looks at the whole configuration; a file it refuses is put back
 SERVICE = Service("nginx", running=True, enabled=True)
@@ -46,9 +47,15 @@ def install(r: Recipe) -> None:
     if r.apps:
         groups = tuple(app.user for app in r.apps)
         r.add(User("www-data", groups=groups), notify=SERVICE.reload)
+    # A site without domains answers to all names.
+    strangers = bool(r.apps) and all(app.domains for app in r.apps)
     r.add(Link("/etc/nginx/sites-enabled/default", absent=True), notify=SERVICE.reload)
     r.add(
-        File("/etc/nginx/conf.d/toque.conf", content=r.render("shared.conf.j2"), check=TEST),
+        File(
+            "/etc/nginx/conf.d/toque.conf",
+            content=r.render("shared.conf.j2", port=port(r), strangers=strangers),
+            check=TEST,
+        ),
         notify=SERVICE.reload,
     )
 
@@ -83,8 +90,28 @@ def setup(r: Recipe) -> None:
 
 def site_text(r: Recipe, app: App) -> str:
     """The site of ``app`` by ``templates/site.conf.j2``."""
-    values = {"app": app, "a": r.attributes(Nginx), "port": port(r)}
+    values = {"app": app, "a": r.attributes(Nginx), "port": port(r), "files": files(app)}
     return render(cookbook.root, "site.conf.j2", values)
+
+
+def in_any(folder: str, folders: Sequence[str]) -> bool:
+    return any(f"{folder}/".startswith(one) for one in folders)
+
+
+def files(app: App) -> str:
+    """What nginx serves of ``app`` by itself, for its site: static files and uploads.
+
+    A folder that is ``shared`` holds uploads; it is no release's.
+    """
+    shared = tuple(f"{path.rstrip('/')}/" for path in app.shared)
+    every = app.static.items()
+    values = {
+        "app": app,
+        "earlier": earlier_releases(app),
+        "static": [(path, folder) for path, folder in every if not in_any(folder, shared)],
+        "uploads": [(path, folder) for path, folder in every if in_any(folder, shared)],
+    }
+    return render(cookbook.root, "files.conf.j2", values)
 
 
 cookbook = Cookbook("nginx", attributes=Nginx, events={"setup": setup})

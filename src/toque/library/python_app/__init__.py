@@ -12,7 +12,8 @@
         python_app.migrate(r, here)
     python_app.switch(r, here)
 
-The cookbook's own ``deploy`` does that with the templates of ``gunicorn`` and ``uwsgi``.
+The cookbook's own ``deploy`` does that with the templates of ``granian``, ``gunicorn``,
+``uvicorn`` and ``uwsgi``.
 """
 
 from __future__ import annotations
@@ -42,9 +43,11 @@ __all__ = [
 
 def deploy(r: Recipe) -> None:
     """Put a release in the place of another, served as the app's ``server`` says."""
-    from toque.library import gunicorn, uwsgi  # they describe releases in our layout
+    # They describe releases in our layout.
+    from toque.library import granian, gunicorn, uvicorn, uwsgi
 
-    server = uwsgi if r.app.server == "uwsgi" else gunicorn
+    servers = {"granian": granian, "gunicorn": gunicorn, "uvicorn": uvicorn, "uwsgi": uwsgi}
+    server = servers[r.app.server]
     here = layout(r)
     if not r.source.kept:
         fetch(r, here)

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from toque import Recipe
+from toque.fleet.app import App
 from toque.node.applayout import env_path, socket_path, unit_name
 from toque.node.resources.venv import venv_key
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 ENTRY = "toque_entry"  # the module in .toque that a server loads: node/inside/serving.py
-SETTINGS_SUFFIX = {"uwsgi": "ini", "gunicorn": "py"}
+SETTINGS_SUFFIX = {"uwsgi": "ini", "gunicorn": "py", "uvicorn": "py", "granian": "py"}
+MOST_EARLIER = 4
+
+
+def earlier_releases(app: App) -> int:
+    """In how many releases before the one that serves nginx looks for a static file."""
+    return min(app.keep - 1, MOST_EARLIER) if app.static else 0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from toque import (
     Checkout,
     Command,
     Current,
+    Earlier,
     File,
     Instance,
     Recipe,
@@ -20,7 +21,7 @@ from toque import (
 from toque.node.inside import text_of
 
 from .accounts import UV, PythonApp
-from .layout import ENTRY, SYSTEM_PYTHON, Layout
+from .layout import ENTRY, SYSTEM_PYTHON, Layout, earlier_releases
 
 
 def fetch(r: Recipe, here: Layout) -> None:
@@ -136,6 +137,8 @@ def switch(r: Recipe, here: Layout) -> None:
             timeout_s=float(app.starts_within),
         )
     )
+    if count := earlier_releases(app):
+        r.add(Earlier(app.name, release=here.id, count=count))
     r.add(Current(here.current, release=f"releases/{here.id}", unit=here.unit, app=app.name))
     r.add(Retired(app.name, keep_unit=here.unit))
     r.add(Releases(app.name, current=here.id, user=app.deploy_user, keep=app.keep))

@@ -18,6 +18,7 @@ CLASSES: Dict[str, str] = {
     "current": "Current",
     "directory": "Directory",
     "download": "Download",
+    "earlier": "Earlier",
     "file": "File",
     "firewall": "Firewall",
     "git": "Git",
