@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .node.resources.unit import Unit
     from .node.resources.user import User
     from .node.resources.venv import Venv
+    from .node.resources.web_address import WebAddress
     from .node.values import Secret
 
 _HOME = {
@@ -114,6 +115,7 @@ _HOME = {
     "Unit": "node.resources.unit",
     "User": "node.resources.user",
     "Venv": "node.resources.venv",
+    "WebAddress": "node.resources.web_address",
 }
 
 __all__ = [
@@ -169,6 +171,7 @@ __all__ = [
     "Unit",
     "User",
     "Venv",
+    "WebAddress",
     "__version__",
 ]
 

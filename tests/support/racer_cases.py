@@ -85,6 +85,7 @@ ELSEWHERE = {
     "timer": "writes /etc/systemd/system only, which is root's",
     "timezone": "writes /etc, which is root's",
     "unit": "writes /etc/systemd/system only, which is root's",
+    "web_address": "reads /etc/nginx, which is root's, and writes nothing",
 }
 
 

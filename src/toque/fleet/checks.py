@@ -88,6 +88,35 @@ def _files(app: App, at: Spot) -> None:
             names.inside(folder, at / "build" / "writes")
 
 
+def check_sites(apps: Mapping[str, App], at: Spot) -> None:
+    """Raise for apps of one layer, whose sites are on the same nodes, that nginx could not tell
+    apart: ``domain-taken``, ``domain-missing``."""
+    taken: dict[tuple[str, str], str] = {}
+    for app in apps.values():
+        for domain in app.domains or ("",):
+            other = taken.setdefault((app.layer, domain), app.name)
+            spot = at / app.name / "domains"
+            if other == app.name:
+                continue
+            if not domain:
+                raise AskedWrongly(
+                    "domain-missing",
+                    f"{other} and {app.name} would both answer to every name",
+                    expected=f"domains for all apps of layer {app.layer} but one",
+                    found="none for two",
+                    hint=f'domains = ["{app.name}.example"] in [apps.{app.name}]',
+                    place=str(spot),
+                )
+            raise AskedWrongly(
+                "domain-taken",
+                f"app {other} has the domain {domain} already",
+                expected=f"a domain of its own for each app of layer {app.layer}",
+                found=f"{domain} in {other} and {app.name}",
+                hint="take it out of one of them",
+                place=str(spot),
+            )
+
+
 def _layer_known(name: str, layers: Mapping[str, Layer], at: Spot) -> None:
     if name not in layers:
         raise AskedWrongly(
@@ -126,24 +155,6 @@ def _database(database: Database, at: Spot) -> None:
         names.domain(database.host.lower(), at / "host")
     names.within(database.port, 1, 65535, at / "port")
     names.name(database.scheme.replace("+", "-"), at / "scheme")
-
-
-def check_apps(apps: Mapping[str, App], at: Spot) -> None:
-    """What apps of one layer, which run side by side on its nodes, cannot both have."""
-    taken: dict[tuple[str, str], str] = {}
-    for name, app in apps.items():
-        for domain in app.domains or ("",):
-            other = taken.setdefault((app.layer, domain), name)
-            if other != name:
-                what = f"the domain {domain}" if domain else "no domain, which means all names"
-                raise AskedWrongly(
-                    "domain-taken",
-                    f"apps {other} and {name} both have {what}",
-                    expected=f"each name of a site with one app of layer {app.layer}",
-                    found=f"{domain or 'no domains'} in [apps.{other}] and [apps.{name}]",
-                    hint=f'domains = ["{name}.example.org"] in [apps.{name}]',
-                    place=str(at / "apps" / name / "domains"),
-                )
 
 
 def _interface(app: App, at: Spot) -> None:

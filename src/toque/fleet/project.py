@@ -12,7 +12,7 @@ from ..errors import AskedWrongly, nearest
 from ..node.record import dataclass
 from .app import App
 from .attribute_layer import AttributeLayer
-from .checks import check_app, check_apps, check_layer, check_node, check_stack
+from .checks import check_app, check_layer, check_node, check_sites, check_stack
 from .layer import Layer
 from .names import here
 from .node import Node
@@ -149,7 +149,7 @@ def parse_project(text: str, directory: Path, *, file: str = FILE) -> Project:
         check_node(node, layers, root / "nodes" / name)
     for name, app in apps.items():
         check_app(app, layers, root / "apps" / name)
-    check_apps(apps, root)
+    check_sites(apps, root / "apps")
     paths = (*stack.cookbooks, *stack.untrusted)
     cookbooks = tuple(here(directory, path).resolve() for path in paths)
     return Project(

@@ -19,6 +19,7 @@ from ..node.resources.checkout import Checkout
 from ..node.resources.http_check import HttpCheck
 from ..node.resources.instance import Instance
 from ..node.resources.venv import MARKER, Venv
+from ..node.resources.web_address import WebAddress
 from ..node.system import System
 from .machine import Machine
 
@@ -68,6 +69,14 @@ class HttpCheckInMemory(HttpCheck):
             return super().found(system)
         system.believed.append(("GET", self.url))
         return self.wanted()
+
+
+class WebAddressInMemory(WebAddress):
+    """Nobody listens, unless the machine was told what answers there."""
+
+    def _listened(self, system: System) -> bool:
+        told = isinstance(system, Machine) and f"127.0.0.1:{self.port}" in system.answers
+        return told and super()._listened(system)
 
 
 class _Believed:
@@ -121,4 +130,5 @@ STANDINS: Mapping[str, type[Resource]] = {
     "http_check": HttpCheckInMemory,
     "instance": InstanceInMemory,
     "venv": VenvInMemory,
+    "web_address": WebAddressInMemory,
 }

@@ -301,6 +301,54 @@ def test_variable_in_two_places_is_refused():
     assert error.code == "variable-twice"
 
 
+OTHER = """
+[layers.{layer}]
+[apps.arcs]
+repository = "arcs.git"
+layer = "{layer}"
+domains = {domains}
+"""
+
+
+@pytest.mark.parametrize(
+    ("domains", "code"),
+    [
+        ('["arcs.example"]', ""),
+        ('["arcs.example", "{mine}"]', "domain-taken"),
+    ],
+)
+def test_a_domain_is_one_apps_own(domains, code):
+    (mine, *_) = parse_project(WHOLE, Path("/p")).app("thena").domains
+    text = WHOLE + OTHER.format(layer="web", domains=domains.format(mine=mine))
+    text = text.replace("\n[layers.web]\n[apps.arcs]", "\n[apps.arcs]")
+    elsewhere = WHOLE + OTHER.format(layer="away", domains=domains.format(mine=mine))
+
+    assert parse_project(elsewhere, Path("/p")).apps["arcs"].domains
+    if not code:
+        assert parse_project(text, Path("/p")).apps["arcs"].domains == ("arcs.example",)
+        return
+    error = refused(text)
+    assert (error.code, error.trouble.place) == (
+        code,
+        f"toque.toml:{line(text, 'domains = [' + chr(34) + 'a')}",
+    )
+    assert mine in error.trouble.message
+    assert "thena" in error.trouble.message
+
+
+def test_only_one_app_of_a_layer_may_answer_to_every_name():
+    apps = "".join(
+        f'[apps.{name}]\nrepository = "{name}.git"\nlayer = "web"\n' for name in ("one", "two")
+    )
+    text = f'[stack]\nname = "s"\n[layers.web]\n{apps}'
+
+    error = refused(text)
+
+    assert error.code == "domain-missing"
+    assert "one and two" in error.trouble.message
+    assert parse_project(text + 'domains = ["two.example"]\n', Path("/p")).apps["two"].domains
+
+
 def test_secret_written_into_the_file_is_refused_and_not_shown():
     error = refused(changed('SECRET_KEY = "generate"', 'SECRET_KEY = "hunter2"'))
 
@@ -400,9 +448,9 @@ def test_a_domain_belongs_to_one_app():
     text = '[stack]\nname = "s"\n[layers.web]\n[layers.other]\n' + app.format("one", "web")
     shared = 'domains = ["shop.example", "{}.example"]'
 
-    for both in (shared, ""):
+    for both, code in ((shared, "domain-taken"), ("", "domain-missing")):
         two = text + both.format("a") + app.format("two", "{}") + both.format("b")
         error = refused(two.format("web"))
-        assert error.code == "domain-taken"
-        assert "[apps.two]" in error.trouble.found
+        assert error.code == code
+        assert "two" in error.trouble.place
         parse_project(two.format("other"), Path("/p"))  # on machines of its own

@@ -18,7 +18,7 @@ from .conftest import PASSWORD, Compile
 def test_nginx_reloads_once_for_all_that_changes_before_it(plan_of: Compile) -> None:
     plan = plan_of((nginx_cookbook, "setup"))
 
-    assert plan.ids[0] == "package:nginx-light"
+    assert plan.ids[:2] == ("web_address:80", "package:nginx-light")
     assert plan.ids[-1] == "service:nginx"
     for id in (
         "user:www-data",
@@ -34,6 +34,23 @@ def test_nginx_tests_the_whole_configuration_after_each_file(plan_of: Compile) -
 
     files = [step for step in plan.plan.steps if step.kind == "file"]
     assert [tuple(step.fields["check"]) for step in files] == [("nginx", "-t", "-q")] * 2
+
+
+@pytest.mark.parametrize(
+    ("mine", "its", "refused"),
+    [(("a.example",), ("b.example",), True), (("a.example",), (), False), ((), (), False)],
+)
+def test_name_of_no_site_is_refused_unless_an_app_answers_to_any(
+    plan_of: Compile, mine: tuple[str, ...], its: tuple[str, ...], refused: bool
+) -> None:
+    apps = (App("one", "/r", "web", domains=mine), App("two", "/r", "web", domains=its))
+    plan = plan_of((nginx_cookbook, "setup"), apps=apps)
+
+    (shared,) = [step for step in plan.plan.steps if step.id.endswith("/conf.d/toque.conf")]
+    assert ("return 421 " in shared.fields["content"]) is refused
+    (address,) = [step for step in plan.plan.steps if step.kind == "web_address"]
+    assert tuple(address.fields["names"]) == (*mine, *its)
+    assert tuple(address.fields["ours"]) == ("one", "two")
 
 
 def test_nginx_without_apps_is_the_server_alone(plan_of: Compile) -> None:

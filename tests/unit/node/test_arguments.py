@@ -101,6 +101,7 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
         "path": "/srv/www/a/venvs/k", "app": "a", "release": f"/srv/www/a/releases/{ID}",
         "user": "app", "group": "app",
     },
+    "web_address": {"port": 80, "names": ("a.example",), "ours": ("a",)},
 }  # fmt: skip
 
 

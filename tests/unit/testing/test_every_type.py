@@ -45,6 +45,7 @@ from toque import (
     Tree,
     Unit,
     User,
+    WebAddress,
 )
 from toque.node.resource import Resource
 from toque.node.resources import CLASSES
@@ -92,6 +93,7 @@ SAMPLES: dict[str, Callable[[], Sequence[Resource]]] = {
     "tree": lambda: [Tree("/srv/t", files={"a": "x", "b/c": "y"})],
     "unit": lambda: [Unit("a.service", content="[Service]\nExecStart=/a\n")],
     "user": lambda: [User("thena", system=True)],
+    "web_address": lambda: [WebAddress(names=("a.example",))],
 }
 LATER = {
     "apt_repository": "needs a signing key: see its own tests",
@@ -102,7 +104,13 @@ LATER = {
     "retired": "part of a deploy",
     "venv": "part of a deploy",
 }
-QUIET = {"http_check", "port_check", "log", "reboot"}  # they only look, or have nothing to do
+QUIET = {
+    "http_check",
+    "port_check",
+    "log",
+    "reboot",
+    "web_address",
+}  # they only look, or have nothing to do
 
 
 def test_every_type_is_tried() -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toque import Cookbook, File, Link, Package, Recipe, Service, User
+from toque import Cookbook, File, Link, Package, Recipe, Service, User, WebAddress
 from toque.cookbooks.templates import render
 from toque.fleet.app import App
 from toque.library.python_app.layout import earlier_releases
@@ -40,24 +40,28 @@ class Nginx:
 def install(r: Recipe) -> None:
     """The package, without the page that Debian shows, and what all sites share.
 
+    First of all it is looked that no other site and no other program is in their place.
+
     nginx works as ``www-data``, which joins the group of each app to reach its socket.
     """
     a = r.attributes(Nginx)
+    names = tuple(domain for app in r.apps for domain in app.domains)
+    r.add(WebAddress(port(r), names=names, ours=tuple(app.name for app in r.apps)))
     r.add(Package(a.package))
     if r.apps:
         groups = tuple(app.user for app in r.apps)
         r.add(User("www-data", groups=groups), notify=SERVICE.reload)
-    # A site without domains answers to all names.
-    strangers = bool(r.apps) and all(app.domains for app in r.apps)
     r.add(Link("/etc/nginx/sites-enabled/default", absent=True), notify=SERVICE.reload)
     r.add(
-        File(
-            "/etc/nginx/conf.d/toque.conf",
-            content=r.render("shared.conf.j2", port=port(r), strangers=strangers),
-            check=TEST,
-        ),
+        File("/etc/nginx/conf.d/toque.conf", content=shared_text(r), check=TEST),
         notify=SERVICE.reload,
     )
+
+
+def shared_text(r: Recipe) -> str:
+    """What all sites share.  Names of no site are refused, unless an app answers to any."""
+    strangers = bool(r.apps) and all(app.domains for app in r.apps)
+    return r.render("shared.conf.j2", port=port(r), strangers=strangers)
 
 
 def port(r: Recipe) -> int:

@@ -52,6 +52,7 @@ CLASSES: Dict[str, str] = {
     "unit": "Unit",
     "user": "User",
     "venv": "Venv",
+    "web_address": "WebAddress",
 }
 
 
