@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from little_memory import limited
 from machine_site import Site, slot
 from toque.kitchen import api
 
@@ -17,6 +18,7 @@ from toque.kitchen import api
 # supervisor with gunicorn and the library's.
 SERVERS = {"nspawn": "uwsgi", "chroot": "gunicorn"}
 FIRST = {"nspawn": "setup", "chroot": "up"}  # both end with the apps serving: R11 and R12
+SMALL = 1 << 30  # bytes: the smallest machine that is rented out everywhere (R65)
 # Files that look at a site as its first command left it, and for everything that holds a secret.
 CLEAN = ("test_setup.py", "test_secrets.py")
 
@@ -50,8 +52,9 @@ def served_site(
     directory = tmp_path_factory.mktemp(driver) / "project"
     site = Site.make(kitchen_folder, directory, driver, SERVERS[driver], f"site-{driver}")
     try:
-        site.first = site.json(FIRST[driver])["nodes"][0]
-        site.first_served = site.served()
+        with limited(site.kitchen, site.machine, SMALL) as site.memory:
+            site.first = site.json(FIRST[driver])["nodes"][0]
+            site.first_served = site.served()
         yield site
     finally:
         api.destroy(site.kitchen, site.machine.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -27,6 +27,20 @@ def test_setup_of_a_new_node_ends_with_its_app_serving(site: Site):
 def test_one_command_brings_a_bare_machine_to_serving(site: Site):
     assert "package" in {step.partition(":")[0] for step in changed(site.first["setup"])}
     assert len(site.first_served) == 40
+
+
+@pytest.mark.requirement("R65")
+@pytest.mark.parametrize("served_site", ["nspawn"], indirect=True)
+def test_set_up_and_deploy_fit_into_a_gigabyte(
+    site: Site, record_property: Callable[[str, object], None]
+):
+    """With PostgreSQL, nginx, the build of the environment and the app; nothing was killed."""
+    memory = site.memory
+    record_property("figure", f"peak {memory.peak / 2**20:.0f} MiB, files included, of 1024")
+
+    assert memory.limit == 1 << 30
+    assert 64 << 20 < memory.peak <= memory.limit
+    assert memory.oom_kills == 0
 
 
 @pytest.mark.requirement("R2")

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from little_memory import Memory
 from toque.demo import workspace
 from toque.demo.workspace import Workspace
 from toque.kitchen import api
@@ -199,6 +200,7 @@ class Site:
     server: str
     first: dict[str, Any] = field(default_factory=dict)  # what the first command reported
     first_served: str = ""  # the commit that answered right after it
+    memory: Memory = field(default_factory=lambda: Memory(0))  # what that took, where it is known
 
     @classmethod
     def make(cls, folder: Path, directory: Path, driver: str, server: str, name: str) -> Site:
