@@ -268,6 +268,23 @@ def _given(words: Sequence[str], secret: bool, path: str, generate: bool) -> dic
 
 
 def _value(name: str, secret: bool, path: str) -> str:
+    """From a file, standard input or a terminal.
+
+    Nothing at all is most likely a program before the pipe that failed.
+    """
+    value = _read(name, secret, path)
+    if not value:
+        raise AskedWrongly(
+            "bad-variable",
+            f"the value of {name} is empty",
+            expected=f"a value on {path or 'standard input'}",
+            found="nothing",
+            hint=f"an empty value is set by: toque env set {name}=",
+        )
+    return value
+
+
+def _read(name: str, secret: bool, path: str) -> str:
     if path and secret:
         return read_secret_file(Path(path), f"the secret {name}")
     if path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
+import pty
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -126,6 +129,39 @@ def test_secret_file_that_others_can_read_is_refused(env: Env, tmp_path: Path) -
     assert not (tmp_path / "secrets").exists()
 
 
+@pytest.mark.parametrize("stdin", [b"", b"\n"])
+def test_nothing_on_standard_input_is_a_mistake(env: Env, tmp_path: Path, stdin: bytes) -> None:
+    said = env("set", "API_KEY", "--secret", "--json", stdin=stdin)
+
+    assert said.error["code"] == "bad-variable"
+    assert said.error["hint"].endswith("toque env set API_KEY=")
+    assert env("set", "EMPTY=").status == 0
+    assert value(tmp_path, "EMPTY") == ""
+
+
+def test_terminal_is_asked_twice_and_shows_nothing(tmp_path: Path) -> None:
+    (tmp_path / "toque.toml").write_text(TOML)
+    shown = b""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        argv = [sys.executable, "-m", "toque", "env", "set", "API_KEY", "--secret"]
+        os.execve(sys.executable, argv, {**os.environ, "HOME": str(tmp_path)})
+    for question in (b"API_KEY: ", b"confirmation: "):
+        while not shown.endswith(question):
+            shown += os.read(terminal, 1000)
+        os.write(terminal, b"canary\n")
+    with contextlib.suppress(OSError):  # how a terminal ends that nobody holds
+        while more := os.read(terminal, 1000):
+            shown += more
+    os.close(terminal)
+
+    assert os.waitpid(pid, 0)[1] == 0, shown
+    assert b"canary" not in shown
+    assert b"version 1: +API_KEY" in shown
+    assert value(tmp_path, "API_KEY") == "canary"
+
+
 def test_generated_secrets_differ(env: Env, tmp_path: Path) -> None:
     env("set", "A", "B", "--generate")
 
@@ -149,7 +185,7 @@ REFUSED = {
     "no such file": (("set", "A", "--file", "nowhere"), "file-unreadable"),
     "no recipient": (("recipients", "add", "age1canary"), "bad-recipient"),
     "nobody": (("recipients", "remove", "age1canary"), "recipient-unknown"),
-    "no value": (("set", "A", "B"), "usage"),
+    "two values at once": (("set", "A", "B"), "usage"),
     "no variable": (("set", "thena"), "usage"),
 }
 
