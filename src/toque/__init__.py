@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .node.resources.command import Command
     from .node.resources.cron import Cron
     from .node.resources.current import Current
+    from .node.resources.deploy_key import DeployKey
     from .node.resources.directory import Directory
     from .node.resources.download import Download
     from .node.resources.earlier import Earlier
@@ -74,6 +75,7 @@ _HOME = {
     "Cookbook": "cookbooks.cookbook",
     "Cron": "node.resources.cron",
     "Current": "node.resources.current",
+    "DeployKey": "node.resources.deploy_key",
     "Directory": "node.resources.directory",
     "Download": "node.resources.download",
     "Facts": "node.model",
@@ -130,6 +132,7 @@ __all__ = [
     "Cookbook",
     "Cron",
     "Current",
+    "DeployKey",
     "Directory",
     "Download",
     "Earlier",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .usecases.site import Site
 
 RECIPES_S = 30.0  # as Inputs.limit_s
-STATE = ".toque"  # beside toque.toml: pinned keys, an identity, mirrors; 0700
+STATE = ".toque"  # beside toque.toml: pinned keys, an identity, secrets; 0700
 
 
 def open_project(start: Path | None = None) -> Project:
@@ -42,7 +42,7 @@ def open_site(project: Project) -> Site:
         project=project,
         store=SecretStore(state, tell=_aside),
         state=state,
-        open_repository=lambda where, name: git.open_repository(where, state / "repos", name),
+        open_repository=git.open_repository,
         uv=shipping.uv_binary,
         export=uvexport.export,
         by=whoami(),
@@ -116,6 +116,18 @@ def ssh_target(node: Node, directory: Path) -> target.Target:
 def shown_key(where: target.Target) -> hostkeys.HostKey:
     """The host key a machine shows now, unconfirmed.  Raises ``Unreachable``."""
     return ssh.fetch(where)
+
+
+def shown_key_of(host: str, port: int) -> hostkeys.HostKey:
+    """The host key that any SSH server shows now, unconfirmed.  Raises ``Unreachable``."""
+    return ssh.fetch(target.Target(name=host, host=host, user="git", port=port, key=None))
+
+
+def fetch_https(url: str) -> bytes:
+    """What is at an https address, its certificate verified.  Raises ``Failed``."""
+    from .adapters import https
+
+    return https.fetch(url)
 
 
 def init_bare(path: Path) -> git.Repository:

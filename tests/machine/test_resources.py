@@ -29,9 +29,18 @@ CASES = Path(__file__).parents[1] / "cases"
 RUNNER = Path(__file__).parents[1] / "support" / "case_runner.py"
 REQUIRED = {"present", "absent", "unmanaged", "sensitive", "absent_tool"}
 KINDS = sorted(path.stem for path in CASES.glob("[a-z]*.py"))  # _x.py is shared by some
-# Their work needs an app, its code and its server: tests/machine/test_deploy.py and
-# test_postgres_resources.py run them for real.
-ELSEWHERE = {"checkout", "current", "earlier", "instance", "releases", "retired", "venv"}
+# Their work needs an app, its code and its server: tests/machine/test_deploy.py,
+# test_private_repositories.py and test_postgres_resources.py run them for real.
+ELSEWHERE = {
+    "checkout",
+    "current",
+    "deploy_key",
+    "earlier",
+    "instance",
+    "releases",
+    "retired",
+    "venv",
+}
 
 Run = Callable[[str], dict[str, str]]
 

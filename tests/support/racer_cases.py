@@ -61,6 +61,7 @@ ELSEWHERE = {
     "apt_repository": "writes /etc/apt only, which is root's",
     "cron": "writes /etc/cron.d only, which is root's",
     "command": "writes its mark below /var/lib/toque only, which is root's",
+    "deploy_key": "writes /etc/toque only, which is root's; ssh-keygen runs as the deploy user",
     "firewall": "writes /etc and /run, which are root's",
     "group": "groupadd, groupmod and groupdel write /etc",
     "hostname": "writes /etc, which is root's",

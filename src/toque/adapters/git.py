@@ -1,7 +1,7 @@
-"""The controller's side of an app's repository: resolve, look inside, bundle.
+"""An app's repository on this machine: resolve, look inside, bundle.
 
 Hardened: no system or user hooks, no prompts, values after ``--`` or as full ids only.  A remote
-repository is mirrored once under the project's state directory with the operator's own access.
+one is read by the nodes (``usecases/repository.py``).
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ FULL_ID = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository on this machine: a work tree, a bare one, or our mirror of a remote one.
+    """A repository on this machine: a work tree or a bare one.
 
     ``prefix`` is the folder of a work tree that ``path`` names, from its top: ``examples/thena``.
     """
 
     path: Path
-    url: str = ""
     prefix: str = ""
 
     def resolve(self, ref: str) -> str:
@@ -60,7 +59,7 @@ class Repository:
         if not self._git("for-each-ref", "--count=1").stdout.strip():
             raise Failed(
                 "repository-empty",
-                f"the repository {self.url or self.path} has no commit yet",
+                f"the repository {self.path} has no commit yet",
                 expected=f"a branch {ref}",
                 found="no branch at all",
                 hint="commit something and push it first",
@@ -69,7 +68,7 @@ class Repository:
         names = ", ".join(branches.stdout.decode("utf-8", "replace").split()[:10])
         raise Failed(
             "commit-missing",
-            f"the repository {self.url or self.path} has no {ref}",
+            f"the repository {self.path} has no {ref}",
             expected="a branch, a tag or a commit id",
             found=f"branches: {names}" if names else "no branch",
         )
@@ -131,40 +130,18 @@ class Repository:
         return git("-C", str(self.path), *argv, check=check)
 
 
-def open_repository(where: str, mirrors: Path, name: str) -> Repository:
-    """The repository at a path, or an up-to-date mirror of the one at a URL.
-
-    Raises ``AskedWrongly("repository-missing")``, ``Failed("repository-unreachable")``.
-    """
-    if "://" not in where and not re.match(r"^[^/]+@[^/]+:", where):
-        path = Path(where)
-        if git("-C", str(path), "rev-parse", "--git-dir", check=False).returncode != 0:
-            raise AskedWrongly(
-                "repository-missing",
-                f"there is no git repository at {path}",
-                expected="a work tree or a bare repository",
-                found="a directory without one" if path.is_dir() else "nothing there",
-                hint=f"git init {path}, or correct 'repository' in toque.toml",
-            )
-        return Repository(path, prefix=_prefix(path))
-    mirror = mirrors / f"{name}.git"
-    if not mirror.exists():
-        mirrors.mkdir(parents=True, exist_ok=True, mode=0o700)
-        git("init", "-q", "--bare", str(mirror))
-    fetched = git(
-        "-C", str(mirror), "fetch", "-q", "--prune", "--no-recurse-submodules", "--", where,
-        "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", check=False,
-    )  # fmt: skip
-    if fetched.returncode != 0:
-        raise Failed(
-            "repository-unreachable",
-            f"the repository {where} cannot be fetched from this machine",
-            expected="git fetch to end with status 0",
-            found=f"status {fetched.returncode}",
-            hint=f"try: git ls-remote {where}",
-            log=fetched.stderr.decode("utf-8", "replace").splitlines()[-8:],
+def open_repository(where: str) -> Repository:
+    """The repository at a path.  Raises ``AskedWrongly("repository-missing")``."""
+    path = Path(where)
+    if git("-C", str(path), "rev-parse", "--git-dir", check=False).returncode != 0:
+        raise AskedWrongly(
+            "repository-missing",
+            f"there is no git repository at {path}",
+            expected="a work tree or a bare repository",
+            found="a directory without one" if path.is_dir() else "nothing there",
+            hint=f"git init {path}, or correct 'repository' in toque.toml",
         )
-    return Repository(mirror, where)
+    return Repository(path, prefix=_prefix(path))
 
 
 def _prefix(path: Path) -> str:

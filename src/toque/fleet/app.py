@@ -51,6 +51,7 @@ class App:
     repository: str
     layer: str
     branch: str = "main"
+    submodules: bool = False
     root: str = "."
     server: Literal["uwsgi", "gunicorn", "uvicorn", "granian"] = "gunicorn"
     interface: Literal["auto", "asgi", "wsgi"] = "auto"

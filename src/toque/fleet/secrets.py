@@ -115,6 +115,18 @@ class SecretStore:
         app, _, key = name.partition("/")
         self.change(app, lambda kept: kept.with_made(key, text))
 
+    def forget(self, name: str) -> bool:
+        """Drop what was kept under ``APP/NAME``; whether there was something."""
+        app, _, key = name.partition("/")
+        there = key in self.kept(app).made
+
+        def without(kept: Kept) -> Kept:
+            return replace(kept, made={n: text for n, text in kept.made.items() if n != key})
+
+        if there:
+            self.change(app, without)
+        return there
+
     def recipients(self) -> tuple[Recipient, ...]:
         """Who can open the files, as ``recipients.txt`` says."""
         path = self.folder / RECIPIENTS

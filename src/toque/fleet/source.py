@@ -14,6 +14,9 @@ class Source:
     environment changes.  ``beside`` is a requirements file that was made here: the app server that
     the lock has not, or, when ``whole``, the lock itself in another format.  ``kept`` means that
     the node has this release already (a rollback): nothing is fetched.
+
+    ``host_keys`` are those that a fetch by SSH may meet, as a known_hosts file; ``login`` is the
+    user name that goes with the app's token, when it has one.
     """
 
     lock: bytes
@@ -23,3 +26,10 @@ class Source:
     beside: bytes = b""
     whole: bool = False
     kept: bool = False
+    host_keys: str = ""
+    login: str = ""
+
+
+def token_name(app: str) -> str:
+    """The name of the secret that lets ``app``'s repository be read over https."""
+    return f"{app}/repository-token"

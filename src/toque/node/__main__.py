@@ -1,5 +1,5 @@
 """The node's program: ``facts | check [APP] | apply [APP] | attach RUN | call RUN | runs |
-releases APP``.
+releases APP | repository``.
 
 Lines of JSON come back on standard output; an order (and bytes too large for a line) come in on
 standard input.  ``check`` and ``apply`` tell the facts first, and the releases of ``APP``, so that
@@ -56,6 +56,12 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
     if command == "releases":
         say({**greeting(rest[0]), "type": "releases"})
         return 0
+    if command == "repository":
+        from . import repository
+        from .realsystem import RealSystem
+        from .wire import facts_from
+
+        return repository.serve(RealSystem(facts_from(greeting()["facts"])), stdin, say)
     say({"type": "refused", "code": "node-command-unknown", "found": command})
     return 2
 

@@ -46,6 +46,16 @@ def env_path(app: str, release: str) -> str:
     return f"{apps_path(app)}/{release}.env"
 
 
+def deploy_key_path(app: str) -> str:
+    """The private key that reads the app's repository; only the deploy user can read it."""
+    return f"{apps_path(app)}/deploy_key"
+
+
+def known_hosts_path(app: str) -> str:
+    """The host keys that a fetch of ``app`` may meet, and no others."""
+    return f"{apps_path(app)}/known_hosts"
+
+
 def app_path(app: str) -> str:
     return f"/srv/www/{app}"
 

@@ -59,6 +59,17 @@ def environment(home: str, protocols: str, ssh: str = "/bin/false") -> Dict[str,
     }
 
 
+def credential(url: str, file: str) -> List[str]:
+    """Words that make git read a user name and a token from ``file``, for the host of ``url`` only.
+
+    git gives the helper to a shell; ``file`` is a path of ours.  What git wants stored or erased
+    is dropped.
+    """
+    where = address(url)
+    at = where.host if where.port is None else f"{where.host}:{where.port}"
+    return ["-c", f"credential.https://{at}.helper=!cat -- {shlex.quote(file)}; :"]
+
+
 def ssh_command(key: Optional[str], known_hosts: Optional[str]) -> str:
     """The ssh that git calls: this key and these host keys, no configuration, no agent.
 
@@ -154,8 +165,7 @@ def fetch_failed(url: str, lines: Sequence[str], key: Optional[str]) -> StepFail
             f"the host of {url} did not show a key we know",
             expected="a host key that stands in the app's known hosts",
             found=found,
-            hint="compare the host's key with what its owner publishes, then put it into the "
-            "app's known_hosts setting",
+            hint=f"compare it with what its owner publishes: toque hostkey add {host_of(url)}",
             log=lines,
         )
     if meaning == "authentication":
@@ -164,8 +174,9 @@ def fetch_failed(url: str, lines: Sequence[str], key: Optional[str]) -> StepFail
             f"{url} does not let us in" + (" with the deploy key" if key else ""),
             expected="a deploy key that may read the repository" if key else "a public repository",
             found=found,
-            hint="add the public half of the app's deploy key to the repository as a read-only "
-            "deploy key",
+            hint="toque deploykey show APP shows the key and where to paste it"
+            if key
+            else "toque repo token APP, or an SSH URL and toque deploykey create APP",
             log=lines,
         )
     if meaning == "damaged":
@@ -194,8 +205,80 @@ def key_needed(url: str, where: Address) -> StepFailed:
         "SSH needs a key even for public repositories",
         expected="a deploy key for this app",
         found=f"{url} and no deploy key",
-        hint=f"add a deploy key, or use {where.as_https} when the repository is public",
+        hint="add a deploy key (toque deploykey create APP), or use "
+        f"{where.as_https} when the repository is public",
     )
+
+
+def host_of(url: str) -> str:
+    """``HOST`` or ``HOST:PORT`` of a URL; the URL itself when it cannot be taken apart."""
+    try:
+        where = address(url)
+    except ValueError:
+        return url
+    return where.host if where.port is None else f"{where.host}:{where.port}"
+
+
+def key_unusable(path: str, user: str, found: str) -> StepFailed:
+    """A key that ssh would leave aside, with no more than "Permission denied" to say (R41)."""
+    return StepFailed(
+        "deploy-key-unusable",
+        f"the deploy key {path} is not {user}'s alone",
+        expected=f"a file with owner {user} and mode 600",
+        found=found,
+        hint="toque deploykey create APP puts it right and keeps the key",
+    )
+
+
+@dataclass(frozen=True)
+class Module:
+    """A submodule: where it is in the tree, and where it comes from."""
+
+    path: str
+    url: str
+
+
+def modules(listing: bytes, base: str) -> List[Module]:
+    """The submodules that ``git config --list -z`` of a .gitmodules names, in written order.
+
+    ``base`` is the URL that relative ones start from (gitmodules(5)).  Raises ``StepFailed``.
+    """
+    found: Dict[str, Dict[str, str]] = {}
+    for row in listing.decode("utf-8", "surrogateescape").split("\0"):
+        name, _, value = row.partition("\n")
+        parts = re.fullmatch(r"submodule\.(.+)\.(path|url)", name, re.S)
+        if parts:
+            found.setdefault(parts.group(1), {})[parts.group(2)] = value
+    made = []
+    for name, both in found.items():
+        url = beside(base, both.get("url", ""))
+        try:
+            address(url)
+        except ValueError as error:
+            raise StepFailed(
+                "submodule-unusable",
+                f"submodule {name} has a URL that is not fetched from",
+                expected=str(error),
+                found=both.get("url", "none"),
+                hint="git submodule set-url PATH URL, and commit",
+            ) from error
+        made.append(Module(both.get("path", ""), url))
+    return made
+
+
+def beside(base: str, url: str) -> str:
+    """``url``, or what it means beside ``base`` when it begins with ./ or ../"""
+    if not url.startswith(("./", "../")):
+        return url
+    base = base.rstrip("/")
+    while url.startswith(("./", "../")):
+        if url.startswith("../"):
+            cut = max(base.rfind("/"), base.rfind(":") if "://" not in base else -1)
+            base = base[: cut if base[cut] == "/" else cut + 1]
+            url = url[3:]
+        else:
+            url = url[2:]
+    return base + url if base.endswith(":") else f"{base}/{url}"
 
 
 @dataclass(frozen=True)

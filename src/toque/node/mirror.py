@@ -5,7 +5,7 @@ whole, so a killed fetch leaves no half of a commit.
 """
 
 import re
-from typing import List, Mapping, Optional
+from typing import List, Mapping, Optional, Tuple
 
 from . import git
 from .errors import StepFailed
@@ -20,7 +20,8 @@ REMOTE = "https:ssh"  # the protocols spoken with others
 class Mirror:
     """``path`` is owned by ``user``.  ``key_path`` and ``known_hosts`` are what ssh uses.
 
-    ``depth`` is how many commits of history are fetched, all when None.
+    ``depth`` is how many commits of history are fetched, all when None.  ``credentials`` is a file
+    with a user name and a token, for the URL that stands beside it.
     """
 
     system: System
@@ -29,6 +30,7 @@ class Mirror:
     key_path: Optional[str] = None
     known_hosts: Optional[str] = None
     depth: Optional[int] = None
+    credentials: Optional[Tuple[str, str]] = None
 
     def call(
         self, *rest: str, check: bool = True, protocols: str = "none",
@@ -37,7 +39,8 @@ class Mirror:
         """One git command on this mirror; ``extra`` is added to its environment."""
         ssh = git.ssh_command(self.key_path, self.known_hosts)
         env = {**git.environment(self.path, protocols, ssh), **(extra or {})}
-        argv = git.words(self.path, *rest)
+        lent = git.credential(*self.credentials) if self.credentials else []
+        argv = git.words(self.path, *lent, *rest)
         return self.system.run(argv, user=self.user, env=env, cwd=cwd, stdin=stdin, check=check)
 
     def make(self) -> None:
@@ -56,6 +59,10 @@ class Mirror:
 
     def forget(self, ref: str) -> Result:
         return self.call("update-ref", "-d", ref, check=False)
+
+    def refs(self, below: str) -> List[str]:
+        """The full names below ``below``."""
+        return self.call("for-each-ref", "--format=%(refname)", "--", below).text.split()
 
     def tidy(self) -> Result:
         """Repack when git finds it worth it: each fetch adds a pack."""
@@ -121,8 +128,7 @@ class Mirror:
         for the caller to find out.
         """
         where = git.address(url)
-        if where.scheme == "ssh" and self.key_path is None:
-            raise git.key_needed(url, where)
+        self.check_key(url)
         self.system.progress(f"fetching {commit[:12]} from {url}")
         result = self._fetch_spec(url, f"+{commit}:{ref}")
         if result.code == 0:
@@ -130,9 +136,24 @@ class Mirror:
         lines = result.tail()
         meaning, _ = git.complaint(lines)
         if meaning == "host-key":
-            raise git.fetch_failed(url, [*lines, *self._offered_keys(where)], self.key_path)
+            raise git.fetch_failed(url, [*lines, *self.offered_keys(url)], self._shown_key(where))
         if meaning == "authentication" or not self._fetch_branches(url, branch or "refs/heads/*"):
-            raise git.fetch_failed(url, lines, self.key_path)
+            raise git.fetch_failed(url, lines, self._shown_key(where))
+
+    def _shown_key(self, where: git.Address) -> Optional[str]:
+        return self.key_path if where.scheme == "ssh" else None
+
+    def check_key(self, url: str) -> None:
+        """Raise ``StepFailed`` when ssh would have no key to show, or would not use it."""
+        where = git.address(url)
+        if where.scheme != "ssh":
+            return
+        there = self.system.stat(self.key_path) if self.key_path else None
+        if there is None or self.key_path is None:
+            raise git.key_needed(url, where)
+        if there.kind != "file" or there.owner != self.user or there.mode & 0o077:
+            found = f"a {there.kind} with owner {there.owner} and mode {there.mode:o}"
+            raise git.key_unusable(self.key_path, self.user, found)
 
     def _fetch_branches(self, url: str, branch: str) -> bool:
         """Fetch what is advertised; False when nobody answers."""
@@ -159,8 +180,9 @@ class Mirror:
             "--", url, spec, protocols=REMOTE, check=False,
         )  # fmt: skip
 
-    def _offered_keys(self, where: git.Address) -> List[str]:
+    def offered_keys(self, url: str) -> List[str]:
         """Fingerprints of the host's keys, to compare with what its owner publishes (R40)."""
+        where = git.address(url)
         try:
             scanned = self.system.run(
                 ["ssh-keyscan", "-T", "5", "-p", str(where.port or 22), "--", where.host],

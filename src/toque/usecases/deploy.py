@@ -31,6 +31,7 @@ from .lifecycle import (
     scratch_directory,
 )
 from .place import Place
+from .repository import opened
 from .site import Site
 
 
@@ -81,15 +82,29 @@ def deploy(
                 with Session(place.transport, app=app.name) as session:
                     known = [str(entry["commit"]) for entry in session.releases]
                     wanted = _serving(session.releases, app) if same else ref or app.branch
-                    delivery = delivery_of(site, app, wanted, Path(scratch), known)
+                    with opened(site, app, place) as repository:
+                        delivery = delivery_of(
+                            site,
+                            app,
+                            repository,
+                            ref=wanted,
+                            scratch=Path(scratch),
+                            known=known,
+                        )
                     deployed = _deliver(
                         site, place, session, delivery=delivery, watch=tell, stop=stop
                     )
             except StepError as error:
                 if error.code != "bundle-incomplete":
                     raise
-                with Session(place.transport) as session:
-                    delivery = delivery_of(site, app, delivery.release.commit, Path(scratch))
+                with Session(place.transport) as session, opened(site, app, place) as repository:
+                    delivery = delivery_of(
+                        site,
+                        app,
+                        repository,
+                        ref=delivery.release.commit,
+                        scratch=Path(scratch),
+                    )
                     deployed = _deliver(
                         site, place, session, delivery=delivery, watch=tell, stop=stop
                     )

@@ -24,18 +24,22 @@ from ..fleet.layer import EVENTS
 from ..fleet.node import Node
 from ..fleet.project import Project
 from ..fleet.release import Release, blank_release
-from ..fleet.source import Source
+from ..fleet.source import Source, token_name
 from ..node.model import Facts
 from ..node.values import Blob
 from ..node.wire import canonical
 from .apart import Apart
 from .converge import Parcel
 from .digests import blob_of, remembered_blob
+from .forgehosts import host_keys
 from .packages import packages_of
+from .repository import login_of
 from .site import Repository, Site
 
 WRITING_KINDS = ("checkout", "venv", "file", "directory", "link", "unit", "command")
-TRANSPORT_FIELDS = ("bundle", "url", "key_path", "known_hosts", "refs")
+TRANSPORT_FIELDS = (
+    "bundle", "url", "key_path", "known_hosts", "host_keys", "token", "login", "refs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,17 @@ def inputs_for(
         source=delivery.source if delivery else None,
         uv=uv,
         environments={app.name: site.environment(app) for app in apps},
+        secrets=_tokens(site, delivery),
     )
     return inputs, files
+
+
+def _tokens(site: Site, delivery: Delivery | None) -> dict[str, str]:
+    """The secret that reads the repository of what is deployed, if it takes one."""
+    if delivery is None or not delivery.source.login:
+        return {}
+    name = token_name(delivery.app.name)
+    return {name: site.store.get(name) or ""}
 
 
 def recipes_for(site: Site, node: Node, event: str, only: Sequence[str] = ()) -> Chosen | Apart:
@@ -164,17 +177,21 @@ def parcel(
 
 
 def delivery_of(
-    site: Site, app: App, ref: str, scratch: Path, known: Sequence[str] = ()
+    site: Site,
+    app: App,
+    repository: Repository,
+    *,
+    ref: str,
+    scratch: Path,
+    known: Sequence[str] = (),
 ) -> Delivery:
-    """The release that ``ref`` (a branch, tag or commit) of an app's repository becomes.
+    """The release that ``ref`` (a branch, tag or commit) of ``repository`` becomes.
 
     ``known`` are commits that the node has, so that only the rest is sent; ``scratch`` is a
     private directory that outlives the delivery.  Raises ``Failed``: ``repository-empty``,
     ``commit-missing``, ``repository-unreachable``, ``private-key-in-tree``, and what
     ``packages_of`` raises.
     """
-    project = site.project
-    repository = site.open_repository(project.repository(app), app.name)
     # "repository" may name a folder inside a work tree: then the app is in that folder.
     app = replace(app, root=posixpath.normpath(posixpath.join(repository.prefix, app.root)))
     commit = repository.resolve(ref)
@@ -186,9 +203,11 @@ def delivery_of(
         beside=packages.beside,
         whole=packages.whole,
         subject=repository.subject(commit),
+        host_keys=host_keys(site.state),
     )
     if app.remote:
-        return Delivery(app, release, replace(source, url=app.repository), {})
+        login = login_of(app) if site.store.get(token_name(app.name)) else ""
+        return Delivery(app, release, replace(source, url=app.repository, login=login), {})
     target = scratch / f"{commit}.bundle"
     repository.bundle(commit, target, known)
     blob = blob_of(target)
@@ -212,7 +231,11 @@ def content_of(compiled: Compiled) -> bytes:
         for step in compiled.plan.steps
         if step.kind in WRITING_KINDS
     ]
-    return canonical([steps, sorted(compiled.secrets.items())])
+    way = {
+        token_name(step.fields["app"]) for step in compiled.plan.steps if step.kind == "checkout"
+    }
+    secrets = [(name, text) for name, text in compiled.secrets.items() if name not in way]
+    return canonical([steps, sorted(secrets)])
 
 
 def scratch_directory(state: Path) -> AbstractContextManager[str]:

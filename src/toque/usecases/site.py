@@ -43,7 +43,7 @@ class Site:
     project: Project
     store: SecretStore
     state: Path
-    open_repository: Callable[[str, str], Repository]
+    open_repository: Callable[[str], Repository]
     uv: Callable[[], Path]
     export: Callable[[Mapping[str, bytes]], bytes]
     by: str

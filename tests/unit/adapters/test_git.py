@@ -71,11 +71,11 @@ def test_nothing_is_written_among_other_files(tree: Path, tmp_path: Path, place:
 
 
 def test_a_folder_of_a_work_tree_knows_where_it_is(tree: Path, tmp_path: Path) -> None:
-    found = git.open_repository(str(tree / "app"), tmp_path / "mirrors", "thena")
+    found = git.open_repository(str(tree / "app"))
 
     assert found.prefix == "app"
     assert found.read(found.resolve("main"), "app/lock") == b"one"
-    assert git.open_repository(str(tree), tmp_path / "mirrors", "thena").prefix == ""
+    assert git.open_repository(str(tree)).prefix == ""
 
 
 def test_a_commit_older_than_what_the_node_knows_is_sent(tree: Path, tmp_path: Path) -> None:

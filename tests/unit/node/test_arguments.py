@@ -50,6 +50,9 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
         "path": "/srv/www/a/current", "release": f"releases/{ID}", "unit": f"a-{ID}.service",
         "app": "a",
     },
+    "deploy_key": {
+        "path": "/etc/key", "user": "app", "comment": "app@web1", "successor": "/etc/next",
+    },
     "directory": {"path": "/srv/d", "owner": "app", "group": "app", "parents": True},
     "download": {
         "path": "/srv/f", "url": "https://a.example/f", "sha256": "0" * 64, "timeout_s": 0.01,

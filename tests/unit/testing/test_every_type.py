@@ -99,6 +99,7 @@ LATER = {
     "apt_repository": "needs a signing key: see its own tests",
     "checkout": "part of a deploy: tests of the example converge one",
     "current": "part of a deploy",
+    "deploy_key": "made by a command of its own: see its tests",
     "instance": "part of a deploy",
     "releases": "part of a deploy",
     "retired": "part of a deploy",

@@ -114,10 +114,12 @@ class Repository:
 def deliver(files: Mapping[str, bytes], tmp_path: Path, **app: Any) -> Any:
     site: Any = SimpleNamespace(
         project=SimpleNamespace(repository=lambda app: "/repo"),
-        open_repository=lambda where, name: Repository(files),
         export=lambda files: b"exported==1\n# " + b", ".join(sorted(files.values())),
+        state=tmp_path / "state",
+        store=SimpleNamespace(get=lambda name: None),
     )
-    return delivery_of(site, replace(APP, **app), "main", tmp_path)
+    wanted = replace(APP, **app)
+    return delivery_of(site, wanted, Repository(files), ref="main", scratch=tmp_path)
 
 
 def test_app_without_a_lock_is_told_before_a_node_is_asked(tmp_path: Path) -> None:

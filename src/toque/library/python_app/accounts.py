@@ -12,15 +12,9 @@ UV = "/usr/local/lib/toque/uv"
 
 @dataclass(frozen=True)
 class PythonApp:
-    """``packages`` is what every deploy uses; an app's own libraries come as wheels.
-
-    ``deploy_key`` is the path *on the node* of the private key that fetches a repository by SSH;
-    ``known_hosts`` the file there that names the host's own key.
-    """
+    """``packages`` is what every deploy uses; an app's own libraries come as wheels."""
 
     packages: tuple[str, ...] = ("ca-certificates", "git", "iproute2", "openssh-client", "python3")
-    deploy_key: str = ""
-    known_hosts: str = "/etc/ssh/ssh_known_hosts"
 
 
 def setup(r: Recipe) -> None:

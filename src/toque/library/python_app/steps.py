@@ -18,9 +18,11 @@ from toque import (
     Unit,
     Venv,
 )
+from toque.fleet.source import token_name
+from toque.node.applayout import deploy_key_path, known_hosts_path
 from toque.node.inside import text_of
 
-from .accounts import UV, PythonApp
+from .accounts import UV
 from .layout import ENTRY, SYSTEM_PYTHON, Layout, earlier_releases
 
 
@@ -30,7 +32,7 @@ def fetch(r: Recipe, here: Layout) -> None:
     Both are built by the deploy user.  An environment belongs to a lock file's content, so a
     release with the lock of an earlier one finds its environment ready.
     """
-    app, a = r.app, r.attributes(PythonApp)
+    app = r.app
     r.add(
         Checkout(
             here.release,
@@ -44,8 +46,12 @@ def fetch(r: Recipe, here: Layout) -> None:
             socket=here.socket,
             url=r.source.url or None,
             bundle=r.source.bundle,
-            key_path=a.deploy_key or None,
-            known_hosts=a.known_hosts,
+            key_path=deploy_key_path(app.name),
+            known_hosts=known_hosts_path(app.name),
+            host_keys=r.source.host_keys,
+            token=r.secret(token_name(app.name)) if r.source.login else "",
+            login=r.source.login or "git",
+            submodules=app.submodules,
             root=app.root,
             refs=f"refs/heads/{app.branch}",
             manifest={

@@ -16,6 +16,7 @@ CLASSES: Dict[str, str] = {
     "command": "Command",
     "cron": "Cron",
     "current": "Current",
+    "deploy_key": "DeployKey",
     "directory": "Directory",
     "download": "Download",
     "earlier": "Earlier",

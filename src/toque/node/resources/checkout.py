@@ -7,15 +7,18 @@ by a rename when nothing is left to do, so a release that is there is complete.
 import json
 import re
 from datetime import datetime, timezone
-from typing import Any, ClassVar, FrozenSet, List, Mapping, Optional, Tuple
+from hashlib import sha256
+from typing import Any, ClassVar, FrozenSet, List, Mapping, Optional, Tuple, Union
 
 from .. import git
+from ..access import Access, lent
 from ..errors import NotReady, StepFailed
 from ..mirror import Mirror
 from ..record import dataclass, field
+from ..repository import modules_at
 from ..resource import Invalid, Resource, State
 from ..system import System
-from ..values import Blob
+from ..values import Blob, Secret
 
 RESERVED = ".toque"
 FULL_REF = r"refs/[^\x00-\x20~^:?*\[\\\x7f-][^\x00-\x20~^:?*\[\\\x7f]*"  # git-check-ref-format(1)
@@ -28,8 +31,10 @@ class Checkout(Resource):
 
     ``path`` ends with ``release_id``.  The commit comes from ``url`` (fetched by ``user`` with
     ``key_path`` and ``known_hosts``, both paths on the node), from ``bundle``, or, when neither is
-    given, from what ``mirror`` already has.  ``refs`` names a branch that holds the commit, for
-    servers that do not serve bare ids.  ``root`` is the app's directory inside the tree.  ``venv``
+    given, from what ``mirror`` already has.  ``host_keys`` is what the file ``known_hosts`` is made
+    to hold; ``token``, with ``login``, is for an https URL.  ``refs`` names a branch that
+    holds the commit, for servers that do not serve bare ids.  ``submodules`` brings those, too,
+    theirs included.  ``root`` is the app's directory inside the tree.  ``venv``
     and ``socket`` are what the links ``.toque/venv`` and ``.toque/app.sock`` point at.
     ``manifest`` is added to ``.toque/release.json``; ``beside`` has texts of further files there.
     """
@@ -51,6 +56,10 @@ class Checkout(Resource):
     known_hosts: Optional[str] = None
     root: str = "."
     refs: Optional[str] = None
+    host_keys: str = ""
+    token: Union[str, Secret] = ""
+    login: str = "git"
+    submodules: bool = False
     manifest: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,10 +94,10 @@ class Checkout(Resource):
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         self._sweep(system)
-        mirror = Mirror(system, self.mirror, self.user, self.key_path, self.known_hosts)
-        mirror.make()
-        if not mirror.has(self.commit):
-            self._fetch(mirror)
+        with lent(system, self.mirror, self._access, self.url) as mirror:
+            mirror.make()
+            if not mirror.has(self.commit):
+                self._fetch(mirror)
         mirror.keep(self.commit, self._ref)
         tree = mirror.tree(self.commit)
         self._judge(tree)
@@ -98,6 +107,8 @@ class Checkout(Resource):
         # deploy user need not be a member of.
         system.mkdir(partial, owner=self.user, group=self.group, mode=0o2750)
         mirror.export(self.commit, partial)
+        if self.submodules:
+            tree = [*tree, *self._modules(mirror, self.commit, tree, base=self.url or "")]
         self._sync(system, tree)
         self._describe(system)
         if system.stat(self.path) is not None:
@@ -150,6 +161,54 @@ class Checkout(Resource):
                 hint="push the commit first; git branch -r --contains COMMIT shows where it is",
             )
 
+    @property
+    def _access(self) -> Access:
+        return Access(
+            self.user, self.key_path, self.known_hosts, self.host_keys, self.token, self.login
+        )  # fmt: skip
+
+    def _modules(
+        self, mirror: Mirror, commit: str, tree: List[git.Entry], *, base: str, at: str = ""
+    ) -> List[git.Entry]:
+        """Export the submodules of a commit that is exported at ``at``; the paths that they add.
+
+        Their commits are kept in the app's own mirror, beside its history.
+        """
+        urls = {module.path: module.url for module in modules_at(mirror, commit, base)}
+        added: List[git.Entry] = []
+        for entry in tree:
+            if entry.mode != "160000":
+                continue
+            url, path = urls.get(entry.path, ""), f"{at}{entry.path}"
+            self._fetch_module(mirror, entry, url, module_ref(self.release_id, path))
+            folder = f"{self._partial}/{path}"
+            mirror.system.run(["mkdir", "-p", "--", folder], user=self.user)
+            mirror.export(entry.oid, folder)
+            inner = mirror.tree(entry.oid)
+            added += [git.Entry(one.mode, one.oid, f"{path}/{one.path}") for one in inner]
+            added += self._modules(mirror, entry.oid, inner, base=url, at=f"{path}/")
+        return added
+
+    def _fetch_module(self, mirror: Mirror, entry: git.Entry, url: str, ref: str) -> None:
+        if not url:
+            raise StepFailed(
+                "submodule-unusable",
+                f"there is a submodule {entry.shown} without a URL",
+                expected="an entry for it in .gitmodules",
+                hint="git submodule add URL PATH, and commit",
+            )
+        if not mirror.has(entry.oid):
+            with lent(mirror.system, self.mirror, self._access, url) as fetching:
+                fetching.fetch(url, entry.oid, ref, None)
+        if not mirror.has(entry.oid):
+            raise StepFailed(
+                "submodule-unusable",
+                f"submodule {entry.shown} stands at a commit that {url} does not have",
+                expected=f"commit {entry.oid}",
+                hint="git push in the submodule",
+            )
+        mirror.keep(entry.oid, ref)
+
     def _judge(self, tree: List[git.Entry]) -> None:
         """Refuse what cannot become a release."""
         if any(e.path == RESERVED or e.path.startswith(RESERVED + "/") for e in tree):
@@ -173,8 +232,10 @@ class Checkout(Resource):
     def _note(self, mirror: Mirror, tree: List[git.Entry]) -> None:
         """Say what a person may not expect of this release."""
         modules = [e.shown for e in tree if e.mode == "160000"]
-        if modules:
-            mirror.system.note(f"submodules are not fetched: {', '.join(modules)}")
+        if modules and not self.submodules:
+            mirror.system.note(
+                f"submodules are not fetched: {', '.join(modules)}; submodules = true fetches them"
+            )
         links = [e for e in tree if e.mode == "120000"]
         for entry, target in zip(links, mirror.contents([e.oid for e in links])):
             if git.leaves_tree(entry.path, target):
@@ -203,6 +264,11 @@ class Checkout(Resource):
             system.write(
                 f"{own}/{name}", content.encode(), owner=self.user, group=self.group, mode=0o640
             )
+
+
+def module_ref(release: str, path: str) -> str:
+    """The name in the mirror that keeps a submodule's commit for a release."""
+    return f"refs/modules/{release}/{sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 
 def _parts(tree: List[git.Entry]) -> Tuple[List[str], List[str]]:

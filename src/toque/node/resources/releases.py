@@ -79,6 +79,8 @@ class Releases(Resource):
         if system.stat(mirror.path) is None:
             return
         try:
+            for kept in mirror.refs(ref.replace("refs/toque/", "refs/modules/", 1)) if ref else ():
+                mirror.forget(kept)
             result = mirror.forget(ref) if ref else mirror.tidy()
         except StepFailed as error:
             system.note(f"the mirror could not be tidied: {error.message}")
