@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .node.resources.link import Link
     from .node.resources.locale import Locale
     from .node.resources.log import Log
+    from .node.resources.migration import Migration
     from .node.resources.mount import Mount
     from .node.resources.package import Package
     from .node.resources.port_check import PortCheck
@@ -94,6 +95,7 @@ _HOME = {
     "Link": "node.resources.link",
     "Locale": "node.resources.locale",
     "Log": "node.resources.log",
+    "Migration": "node.resources.migration",
     "Mount": "node.resources.mount",
     "Package": "node.resources.package",
     "PortCheck": "node.resources.port_check",
@@ -151,6 +153,7 @@ __all__ = [
     "Link",
     "Locale",
     "Log",
+    "Migration",
     "Mount",
     "Package",
     "PortCheck",

@@ -12,7 +12,7 @@ from types import NoneType
 import pytest
 
 from source_tree import ROOT
-from toque.fleet.app import App, Build, Database
+from toque.fleet.app import App, Build, Database, Migrations
 from toque.fleet.layer import Layer
 from toque.fleet.node import Node
 from toque.fleet.stack import Stack
@@ -27,6 +27,7 @@ TABLES = {
     "[apps.NAME]": App,
     "[apps.NAME.build]": Build,
     "[apps.NAME.database]": Database,
+    "[apps.NAME.migrations]": Migrations,
 }
 
 
@@ -54,6 +55,8 @@ def default_word(field: dataclasses.Field[object]) -> str:
         return f"`{json.dumps(field.default_factory())}`"
     if field.default is dataclasses.MISSING:
         return "required"
+    if dataclasses.is_dataclass(field.default):
+        return "below"  # its keys have a table of their own
     return "none" if field.default is None else f"`{json.dumps(field.default)}`"
 
 

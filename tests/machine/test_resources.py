@@ -37,6 +37,7 @@ ELSEWHERE = {
     "deploy_key",
     "earlier",
     "instance",
+    "migration",
     "releases",
     "retired",
     "venv",

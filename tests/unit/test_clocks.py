@@ -21,6 +21,7 @@ ASKED = {
     "src/toque/node/realsystem.py": (1, "of certificates, whose time is the wall clock's"),
     "src/toque/node/resources/checkout.py": (1, "when a release was made, for people"),
     "src/toque/node/resources/current.py": (1, "when a release was switched to, for people"),
+    "src/toque/node/resources/migration.py": (1, "when a migration was run, for people"),
     "src/toque/node/run.py": (1, "what time the node thinks it is, to warn when it is wrong"),
     "src/toque/redial.py": (1, "how projects of a month ago were called is forgotten"),
     "src/toque/usecases/clock.py": (1, "to warn of a node whose clock is wrong"),

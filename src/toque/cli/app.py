@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
 from ..fleet.app import App
+from ..node.verdicts import UNKNOWN
 from ..node.wire import report_json
 from ..usecases import deploy as deploying
 from ..usecases import setup as setting
+from ..usecases.across import Across, refuse
 from ..usecases.environment import pending
 from ..usecases.place import Place
 from ..usecases.site import Site
@@ -60,27 +63,48 @@ def _setup(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
 @click.argument("app", default="")
 @click.option("--ref", default="", help="Branch, tag or commit; the app's branch when left out.")
 @click.option("--on", "target", default="", help="A node or layer; all nodes of the app otherwise.")
+@click.option(
+    "--allow-unsafe-migration",
+    is_flag=True,
+    help="Run migrations that the release which serves cannot live with.",
+)
 @verbose_option
 @json_option
-def deploy(app: str, ref: str, target: str, verbose: bool, as_json: bool) -> None:
+def deploy(
+    app: str, *, ref: str, target: str, allow_unsafe_migration: bool, verbose: bool, as_json: bool
+) -> None:
     """Put a commit of APP in place of the running release, without losing a request.
 
-    When a step fails the old release goes on serving.
+    When a step fails the old release goes on serving.  Pending migrations are judged before they
+    are run: one that drops a column which running code uses is refused, with its file and line.
     """
     project, site = asked.here()
     chosen = asked.only_app(project, app)
     places = asked.app_places(project, chosen, target)
-    done = _deploy(site, chosen, places, ref=ref, verbose=verbose, quiet=as_json)
+    done = _deploy(
+        site, chosen, places, ref=ref, verbose=verbose, quiet=as_json,
+        allow_unsafe_migration=allow_unsafe_migration,
+    )  # fmt: skip
     if as_json:
         asked.tell({"app": chosen.name, "nodes": done})
 
 
 def _deploy(
-    site: Site, app: App, places: list[Place], *, ref: str, verbose: bool, quiet: bool
+    site: Site,
+    app: App,
+    places: list[Place],
+    *,
+    ref: str,
+    verbose: bool,
+    quiet: bool,
+    allow_unsafe_migration: bool = False,
 ) -> list[dict[str, Any]]:
     with Shown(quiet=quiet, verbose=verbose, diffs=verbose) as shown, asked.stoppable() as stop:
         shown.heading(f"deploy {app.name} {ref or app.branch}")
-        done = deploying.deploy(site, app, places, ref=ref, watch=lambda node: shown, stop=stop)
+        done = deploying.deploy(
+            site, app, places, ref=ref, watch=lambda node: shown, stop=stop,
+            allow_unsafe_migration=allow_unsafe_migration,
+        )  # fmt: skip
         for one in done:
             shown.summary(one.node, one.report)
             shown.heading(
@@ -105,18 +129,39 @@ def deploy_same(
 @click.argument("app", default="")
 @click.option("--to", default="", help="A kept release or commit; the one before when left out.")
 @click.option("--on", "target", default="", help="A node or layer; all nodes of the app otherwise.")
+@click.option(
+    "--across-migrations",
+    is_flag=True,
+    help="Go back although its code may not work with the database of now.",
+)
 @verbose_option
 @json_option
-def rollback(app: str, to: str, target: str, verbose: bool, as_json: bool) -> None:
+def rollback(
+    app: str, *, to: str, target: str, across_migrations: bool, verbose: bool, as_json: bool
+) -> None:
     """Go back to an earlier release of APP: its code, packages and environment together.
 
-    Nothing is fetched or built.  The database stays as it is.
+    Nothing is fetched or built.  The database stays as it is: which migrations were run since is
+    told first.  When the old code is not known to work with them you are asked, or, where nobody
+    can answer or it is known that it may break, refused.
     """
     project, site = asked.here()
     chosen = asked.only_app(project, app)
     places = asked.app_places(project, chosen, target)
     with Shown(quiet=as_json, verbose=verbose) as shown, asked.stoppable() as stop:
-        done = deploying.rollback(site, chosen, places, to=to, watch=lambda n: shown, stop=stop)
+
+        def agree(across: Across) -> None:
+            for line in () if as_json else across.lines:
+                shown.heading(printable(line))
+            unsure = across.migrations is not None and across.verdict == UNKNOWN
+            if unsure and not across_migrations and not as_json and sys.stdin.isatty():
+                shown.confirm("Go back all the same?")
+            elif not across_migrations:
+                refuse(across)
+
+        done = deploying.rollback(
+            site, chosen, places, to=to, agree=agree, watch=lambda n: shown, stop=stop
+        )
         for one in done:
             shown.summary(one.node, one.report)
             shown.heading(f"{one.node}: {chosen.name} serves {one.commit[:12]} again")

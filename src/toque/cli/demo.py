@@ -19,6 +19,7 @@ from ..kitchen.machine import Machine
 from ..usecases import deploy as deploying
 from ..usecases import push
 from ..usecases import setup as setting
+from ..usecases.across import refuse
 from . import asked
 from .asked import json_option
 from .show import Shown
@@ -105,7 +106,9 @@ def _acts(machine: Machine, space: Workspace, note: Any) -> story.Acts:
 
     def rollback() -> None:
         with Shown(diffs=False) as shown:
-            for one in deploying.rollback(site, app, [place], watch=lambda node: shown):
+            for one in deploying.rollback(
+                site, app, [place], agree=refuse, watch=lambda node: shown
+            ):
                 shown.summary(one.node, one.report)
 
     return story.Acts(setup=setup, push=pushed, rollback=rollback)

@@ -76,6 +76,14 @@ class Shown:
             self._live.stop()
             self._live = None
 
+    def confirm(self, question: str) -> None:
+        """Ask a person at the terminal.  Raises ``click.Abort`` when the answer is no."""
+        if self._live is not None:
+            self._live.stop()
+        click.confirm(question, abort=True)
+        if self._live is not None:
+            self._live.start()
+
     def __call__(self, event: Mapping[str, Any]) -> None:
         """One event from a node; unknown ones are passed over."""
         kind = event.get("type")

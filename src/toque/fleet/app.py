@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Literal
 
@@ -37,6 +37,19 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Migrations:
+    """``unsafe`` migrations are those that the release which serves cannot live with.  Seconds:
+    ``lock_timeout`` for one lock of a table, ``statement_timeout`` for one statement, ``within``
+    for all of it, ``waits`` for whoever migrates the same database."""
+
+    unsafe: Literal["refuse", "allow"] = "refuse"
+    lock_timeout: int = 5
+    statement_timeout: int = 600
+    within: int = 1800
+    waits: int = 60
+
+
+@dataclass(frozen=True)
 class App:
     """``root`` is the folder inside the repository that holds the app; ``health`` the path the
     rehearsal asks for ``answers`` good answers in a row, all of them ``starts_within`` seconds
@@ -65,6 +78,7 @@ class App:
     starts_within: int = 40
     migrate: tuple[str, ...] = ()
     build: Build | None = None
+    migrations: Migrations = Migrations()
     keep: int = 5
     harmless_keys: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
@@ -105,6 +119,14 @@ class App:
     def remote(self) -> bool:
         """Whether the node fetches the code itself; otherwise it is sent from here."""
         return names.is_remote(self.repository)
+
+    def migrating(self, nodes: Sequence[str]) -> tuple[str, ...]:
+        """Which of a deployment's nodes run the migrations: the first, for all of them.
+
+        A database that Toque makes on each node is that node's own, so each runs its own.
+        """
+        own = self.database is not None and not self.database.host
+        return tuple(nodes if own else nodes[:1]) if self.migrate else ()
 
     @property
     def variables(self) -> frozenset[str]:

@@ -63,6 +63,9 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
     for argument in app.migrate:
         names.value(argument, at / "migrate")
     _files(app, at)
+    for name, most in (("lock_timeout", 3600), ("statement_timeout", 86400),
+                       ("within", 86400), ("waits", 3600)):  # fmt: skip
+        names.within(getattr(app.migrations, name), 1, most, at / "migrations" / name)
     for name, value in app.env.items():
         names.variable(name, at / "env" / name)
         names.value(value, at / "env" / name)

@@ -17,6 +17,10 @@ class Source:
 
     ``host_keys`` are those that a fetch by SSH may meet, as a known_hosts file; ``login`` is the
     user name that goes with the app's token, when it has one.
+
+    ``migrates`` is whether the node that the plan is for runs the migrations: of all nodes of a
+    deployment that share a database, one does.  ``allow_unsafe_migration`` and ``by`` (who asks
+    for the deploy) go to that step; none of the three is part of what a release is.
     """
 
     lock: bytes
@@ -26,6 +30,9 @@ class Source:
     beside: bytes = b""
     whole: bool = False
     kept: bool = False
+    migrates: bool = True
+    allow_unsafe_migration: bool = False
+    by: str = ""
     host_keys: str = ""
     login: str = ""
 

@@ -108,6 +108,7 @@ BELIEVED = (
     "git",
     "hostname",
     "locale",
+    "migration",
     "mount",
     "postgres_extension",
     "postgres_grant",

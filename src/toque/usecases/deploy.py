@@ -19,6 +19,7 @@ from ..node.model import Report
 from ..node.wire import finding_json
 from ..ports import Transport
 from . import converge as carry
+from .across import Across, across_of
 from .converge import Session, StepError, Stop, Watch
 from .lifecycle import (
     Delivery,
@@ -65,18 +66,32 @@ def deploy(
     *,
     ref: str = "",
     same: bool = False,
+    allow_unsafe_migration: bool = False,
     watch: Callable[[str], Watch],
     stop: Stop | None = None,
 ) -> list[Deployed]:
     """Put ``ref`` (the app's branch when empty) of ``app`` on each place, one after another.
 
     With ``same`` each place gets the commit that it serves, with today's settings and variables.
+    Migrations are run by the nodes that ``App.migrating`` names, the first as a rule; with
+    ``allow_unsafe_migration`` also those that the release which serves cannot live with.
     ``watch`` is called with a node's name and gives what watches its events.  Raises what
     ``delivery_of`` and ``converge`` raise, ``Failed`` for the first node whose step failed.
     """
     done = []
+    migrating = app.migrating([place.node.name for place in places])
     for place in places:
         tell = watch(place.node.name)
+
+        def on(delivery: Delivery, runs: bool = place.node.name in migrating) -> Delivery:
+            source = replace(
+                delivery.source,
+                migrates=runs,
+                allow_unsafe_migration=allow_unsafe_migration,
+                by=site.by,
+            )
+            return replace(delivery, source=source)
+
         with scratch_directory(site.state) as scratch:
             try:
                 with Session(place.transport, app=app.name) as session:
@@ -92,7 +107,7 @@ def deploy(
                             known=known,
                         )
                     deployed = _deliver(
-                        site, place, session, delivery=delivery, watch=tell, stop=stop
+                        site, place, session, delivery=on(delivery), watch=tell, stop=stop
                     )
             except StepError as error:
                 if error.code != "bundle-incomplete":
@@ -106,7 +121,7 @@ def deploy(
                         scratch=Path(scratch),
                     )
                     deployed = _deliver(
-                        site, place, session, delivery=delivery, watch=tell, stop=stop
+                        site, place, session, delivery=on(delivery), watch=tell, stop=stop
                     )
         done.append(deployed)
     return done
@@ -118,18 +133,24 @@ def rollback(
     places: Sequence[Place],
     *,
     to: str = "",
+    agree: Callable[[Across], None],
     watch: Callable[[str], Watch],
     stop: Stop | None = None,
 ) -> list[Deployed]:
     """Go back to the release before the current one, or to the kept release ``to``.
 
     ``to`` is a release id, a commit or the beginning of either.  Nothing is fetched or built.
+    ``agree`` is told what the database has gained since, and raises to stay where we are.
     Raises ``Failed("nothing-to-roll-back")``, ``Failed("release-unknown")``.
     """
     done = []
+    migrating = app.migrating([place.node.name for place in places])
     for place in places:
         with Session(place.transport, app=app.name) as session:
-            delivery = kept_delivery(app, _chosen(session.releases, app, to))
+            chosen = _chosen(session.releases, app, to)
+            if place.node.name in migrating:
+                agree(across_of(app, place.node.name, chosen))
+            delivery = kept_delivery(app, chosen)
             tell = watch(place.node.name)
             done.append(_deliver(site, place, session, delivery=delivery, watch=tell, stop=stop))
     return done

@@ -36,10 +36,13 @@ from .packages import packages_of
 from .repository import login_of
 from .site import Repository, Site
 
-WRITING_KINDS = ("checkout", "venv", "file", "directory", "link", "unit", "command")
+WRITING_KINDS = ("checkout", "venv", "file", "directory", "link", "unit", "command", "migration")
 TRANSPORT_FIELDS = (
     "bundle", "url", "key_path", "known_hosts", "host_keys", "token", "login", "refs",
 )  # fmt: skip
+# How a migration is run this time, not what it brings about.
+MANNER_FIELDS = ("by", "runs", "allow_unsafe", "waits_s", "timeout_s", "lock_timeout_s",
+                 "statement_timeout_s")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -226,8 +229,16 @@ def content_of(compiled: Compiled) -> bytes:
     Everything that reaches the node counts (settings, variables, templates, attributes), the way
     by which the code gets there does not.
     """
+    left_out = {"migration": (*TRANSPORT_FIELDS, *MANNER_FIELDS)}
     steps = [
-        [step.kind, {k: v for k, v in step.fields.items() if k not in TRANSPORT_FIELDS}]
+        [
+            step.kind,
+            {
+                k: v
+                for k, v in step.fields.items()
+                if k not in left_out.get(step.kind, TRANSPORT_FIELDS)
+            },
+        ]
         for step in compiled.plan.steps
         if step.kind in WRITING_KINDS
     ]

@@ -41,7 +41,7 @@ def test_deploy_has_only_steps_of_a_deploy(plan_of: Compile, server: str) -> Non
         f"file:/etc/toque/apps/thena/{ID}.env",
         f"file:/etc/toque/apps/thena/{ID}.{suffix}",
         f"unit:{UNIT}",
-        f"command:migrate thena {ID}",
+        f"migration:thena {ID}",
         *SWITCH,
     ]
 
@@ -87,22 +87,22 @@ def test_app_in_a_folder_of_the_repository_runs_there(plan_of: Compile, server: 
     assert plan.step(f"checkout:{PATH}").fields["root"] == "site/thena"
     unit = plan.step(f"unit:{UNIT}").fields["content"]
     assert f"WorkingDirectory={PATH}/site/thena\n" in unit
-    assert plan.step(f"command:migrate thena {ID}").fields["cwd"] == f"{PATH}/site/thena"
+    assert plan.step(f"migration:thena {ID}").fields["cwd"] == f"{PATH}/site/thena"
 
 
 def test_migration_runs_as_the_app_with_its_variables_once_per_release(plan_of: Compile) -> None:
-    fields = plan_of((python_app, "deploy")).step(f"command:migrate thena {ID}").fields
+    fields = plan_of((python_app, "deploy")).step(f"migration:thena {ID}").fields
 
     assert list(fields["argv"]) == [f"{PATH}/.toque/venv/bin/alembic", "upgrade", "head"]
     assert fields["user"] == "thena"
     assert fields["environment_file"] == f"/etc/toque/apps/thena/{ID}.env"
-    assert fields["once"] == f"migrate thena {ID}"
+    assert (fields["variable"], fields["release"]) == ("DATABASE_URL", ID)
 
 
 def test_app_without_migrations_has_no_such_step(plan_of: Compile) -> None:
     plan = plan_of((python_app, "deploy"), app=replace(THENA, migrate=()))
 
-    assert not [id for id in plan.ids if id.startswith("command:")]
+    assert not [id for id in plan.ids if id.startswith("migration:")]
 
 
 def units(plan_of: Compile, thena_infra: Cookbook) -> dict[str, str]:

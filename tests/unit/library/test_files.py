@@ -49,7 +49,7 @@ def test_build_runs_once_as_the_app_and_may_write_what_it_names(plan_of: Compile
     ]  # fmt: skip
     assert steps[f"directory:{RELEASE}/staticfiles"]["owner"] == "thena"
     order = [f"directory:{RELEASE}/staticfiles", f"command:build thena {ID}"]
-    order += [f"command:migrate thena {ID}", "current:/srv/www/thena/current"]
+    order += [f"migration:thena {ID}", "current:/srv/www/thena/current"]
     assert [names.index(name) for name in order] == sorted(names.index(name) for name in order)
     assert steps[f"link:{RELEASE}/.toque/code"]["target"] == RELEASE
 

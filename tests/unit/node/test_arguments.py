@@ -25,7 +25,7 @@ PAYLOADS = (
 )  # fmt: skip
 SHELLS = {"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"}
 # Arguments that the author of a cookbook writes: a program and what it is given are theirs.
-OWN = {("command", "argv"), ("command", "unless"), ("command", "only_if"),
+OWN = {("command", "argv"), ("migration", "argv"), ("command", "unless"), ("command", "only_if"),
        ("file", "check"), ("line", "check"), ("block", "check")}  # fmt: skip
 ID, COMMIT = "0123456789ab-0123ab", "c" * 40
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO7KvIuMXqjXFWBSDTYdFTmiMlxmMpl8Y5Zcb2Vrg6Cg"
@@ -75,6 +75,11 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
     "link": {"path": "/etc/l", "target": "x"},
     "locale": {"name": "de_CH.UTF-8"},
     "log": {"message": "x"},
+    "migration": {
+        "app": "a", "release": ID, "commit": COMMIT, "argv": ("/v/bin/alembic", "upgrade", "head"),
+        "user": "app", "cwd": "/srv/www/a", "python": "/v/bin/python", "by": "ann",
+        "environment_file": "/etc/a.env", "current": "/srv/www/a/current",
+    },
     "mount": {"path": "/mnt/a", "device": "/dev/a", "type": "ext4", "options": ("ro",)},
     "package": {"names": ("nginx",), "versions": {"nginx": "1"}, "answers": {"nginx/a": "c"}},
     "port_check": {"port": 22, "address": "a", "timeout_s": 0.01},

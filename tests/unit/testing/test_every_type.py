@@ -101,6 +101,7 @@ LATER = {
     "current": "part of a deploy",
     "deploy_key": "made by a command of its own: see its tests",
     "instance": "part of a deploy",
+    "migration": "part of a deploy",
     "releases": "part of a deploy",
     "retired": "part of a deploy",
     "venv": "part of a deploy",

@@ -23,7 +23,8 @@ from toque import Cookbook, Recipe
 from .accounts import PythonApp, setup
 from .files import complete
 from .layout import Layout, layout
-from .steps import environment, fetch, migrate, serve_by, switch
+from .migrations import migrate
+from .steps import environment, fetch, serve_by, switch
 
 __all__ = [
     "Layout",

@@ -7,7 +7,6 @@ from hashlib import sha256
 
 from toque import (
     Checkout,
-    Command,
     Current,
     Earlier,
     File,
@@ -105,26 +104,6 @@ def serve_by(r: Recipe, here: Layout, *, settings: str, unit: str) -> None:
     """
     r.add(File(here.settings, content=settings, group=r.app.user, mode=0o640))
     r.add(Unit(here.unit, content=unit))
-
-
-def migrate(r: Recipe, here: Layout) -> None:
-    """The app's own command, once for each release: new code, real user, real environment."""
-    app = r.app
-    if not app.migrate:
-        return
-    program, *arguments = app.migrate
-    if "/" not in program:
-        program = f"{here.venv_link}/bin/{program}"
-    r.add(
-        Command(
-            (program, *arguments),
-            name=f"migrate {app.name} {here.id}",
-            user=app.user,
-            cwd=here.code,
-            environment_file=here.environment,
-            once=f"migrate {app.name} {here.id}",
-        )
-    )
 
 
 def switch(r: Recipe, here: Layout) -> None:

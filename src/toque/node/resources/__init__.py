@@ -32,6 +32,7 @@ CLASSES: Dict[str, str] = {
     "link": "Link",
     "locale": "Locale",
     "log": "Log",
+    "migration": "Migration",
     "mount": "Mount",
     "package": "Package",
     "port_check": "PortCheck",

@@ -4,8 +4,9 @@ import hashlib
 import shlex
 from typing import ClassVar, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
-from ..errors import NotReady, StepFailed
-from ..formats.environment import check_env, parse_env
+from ..environmentfile import read_environment
+from ..errors import StepFailed
+from ..formats.environment import check_env
 from ..guards import holds
 from ..model import Action, Guard
 from ..record import dataclass, field
@@ -177,23 +178,7 @@ class Command(Resource):
     def _environment(self, system: System) -> Dict[str, str]:
         values: Dict[str, str] = {}
         if self.environment_file:
-            try:
-                text = system.read(self.environment_file).decode("utf-8")
-            except FileNotFoundError as error:
-                raise NotReady(
-                    "environment-file-missing",
-                    f"there is no environment file {self.environment_file}",
-                    expected="a File step before this one that writes it",
-                ) from error
-            try:
-                values.update(parse_env(text))
-            except (Invalid, UnicodeDecodeError) as error:
-                raise StepFailed(
-                    "environment-file-bad",
-                    f"{self.environment_file} cannot be read the same way by systemd and a shell",
-                    expected='NAME="value" lines in UTF-8',
-                    found=str(error) if isinstance(error, Invalid) else "other bytes",
-                ) from error
+            values.update(read_environment(system, self.environment_file))
         for name, value in self.env.items():
             values[name] = value.reveal() if isinstance(value, Secret) else value
         return values

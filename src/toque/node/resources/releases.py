@@ -8,6 +8,7 @@ from ..applayout import UNITS, app_path, apps_path, is_release, unit_name
 from ..errors import StepFailed
 from ..history import previous_release, read_history
 from ..inits import choose
+from ..migrated import applied_for, applied_since, read_migrated
 from ..mirror import Mirror
 from ..record import dataclass
 from ..resource import Invalid, Resource, State
@@ -98,13 +99,15 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
 
     Each has ``id``, ``commit``, ``created``, ``current``, ``running``, ``deployed_at`` (times in
     ISO 8601, UTC; empty when it never served) and ``environment``: keyed digests of its variables
-    by name, None when it was made without.
+    by name, None when it was made without.  ``migrations`` is what was applied for it and
+    ``since`` what the database has gained since (``migrated.py``; None when nobody can tell).
     """
     directory = f"{app_path(app)}/releases"
     link = system.stat(f"{app_path(app)}/current")
     current = link.target.rsplit("/", 1)[-1] if link is not None else ""
     switched = {s["release"]: str(s.get("at", "")) for s in read_history(system, app)}
     init = choose(system)
+    records = read_migrated(system, app)
     releases = []
     for name in system.names(directory):
         if not is_release(name):
@@ -121,6 +124,8 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
                 "current": name == current,
                 "running": init.state(unit_name(app, name)).running,
                 "deployed_at": switched.get(name, ""),
+                "migrations": applied_for(records, name),
+                "since": applied_since(records, name),
             }
         )
     # One that never served goes behind all that did.
