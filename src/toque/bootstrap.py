@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .adapters import hostkeys, ssh, target
 from .fleet.node import Node
-from .fleet.project import Project, find_project, load_project
+from .fleet.project import KEPT, Project, find_project, load_project
 from .usecases.place import Place
 
 # Above is what it takes to connect, which a converge begins with (ahead.py); the rest is imported
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .adapters import git
+    from .detect.tree import Tree
     from .kitchen.api import Kitchen
     from .redial import Redialled
     from .usecases.site import Site
@@ -40,7 +41,7 @@ def open_site(project: Project) -> Site:
     state = project.directory / STATE
     return Site(
         project=project,
-        store=SecretStore(state, tell=_aside),
+        store=SecretStore(state, _secrets_of(project), tell=_aside),
         state=state,
         open_repository=git.open_repository,
         uv=shipping.uv_binary,
@@ -48,6 +49,22 @@ def open_site(project: Project) -> Site:
         by=whoami(),
         apart=_apart,
     )
+
+
+def _secrets_of(project: Project) -> Path:
+    """A project without a file of ours gets no folder of ours either."""
+    from .fleet.secrets import FOLDER
+
+    return project.directory / (STATE if project.spot.file == KEPT else "") / FOLDER
+
+
+def own_secrets(directory: Path) -> None:
+    """Move what was kept without a file beside the file that is there now."""
+    from .fleet.secrets import FOLDER
+
+    kept = directory / STATE / FOLDER
+    if kept.is_dir() and not (directory / FOLDER).exists():
+        kept.rename(directory / FOLDER)
 
 
 def _aside(text: str) -> None:
@@ -113,6 +130,18 @@ def ssh_target(node: Node, directory: Path) -> target.Target:
     return target.Target(parsed.name, parsed.host, parsed.user, node.port or parsed.port, key)
 
 
+def is_trusted(node: Node, directory: Path) -> bool:
+    """Whether a host key of the node is pinned."""
+    return bool(host_keys(directory).pinned(ssh_target(node, directory).name))
+
+
+def kitchen_address(node: Node) -> str:
+    """Where a kitchen machine is reached."""
+    from .kitchen import api as kitchen
+
+    return kitchen.find(open_kitchen(), node.kitchen).address
+
+
 def shown_key(where: target.Target) -> hostkeys.HostKey:
     """The host key a machine shows now, unconfirmed.  Raises ``Unreachable``."""
     return ssh.fetch(where)
@@ -142,6 +171,34 @@ def open_repository(path: Path) -> git.Repository:
     from .adapters import git
 
     return git.Repository(path)
+
+
+def open_repository_at(directory: Path) -> git.Repository:
+    """The work tree that ``directory`` is in.  Raises ``AskedWrongly("repository-missing")``."""
+    from .adapters import git
+
+    return git.open_repository(str(directory))
+
+
+def commit_tree(repository: git.Repository, commit: str) -> Tree:
+    """The files of a commit, below the folder that ``repository`` was opened at."""
+    from .adapters import trees
+
+    return trees.CommitTree(repository, commit)
+
+
+def folder_tree(directory: Path) -> Tree:
+    """The files as they lie in a folder."""
+    from .adapters import trees
+
+    return trees.FolderTree(directory)
+
+
+def branch_of(directory: Path) -> str:
+    """The branch that is checked out in a folder; empty where there is none."""
+    from .adapters import git
+
+    return git.Repository(directory).branch()
 
 
 def node_for(project: Project | None, text: str) -> tuple[Node, ...]:

@@ -73,6 +73,19 @@ class Repository:
             found=f"branches: {names}" if names else "no branch",
         )
 
+    def resolve_head(self) -> str:
+        """The full id of the commit that is checked out.  Raises ``Failed("repository-empty")``."""
+        found = self._git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
+        if found.returncode != 0:
+            raise Failed(
+                "repository-empty",
+                f"the repository {self.path} has no commit yet",
+                expected="a commit: what is deployed is a commit, never loose files",
+                found="none",
+                hint="git add -A && git commit -m 'First'",
+            )
+        return found.stdout.decode().strip()
+
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes at a commit, or None when it is not there."""
         found = self._git("cat-file", "blob", f"{commit}:{path}", check=False)
@@ -98,6 +111,41 @@ class Repository:
             )
         names = found.stdout.decode("utf-8", "surrogateescape").split("\0")
         return [name.partition(":")[2] for name in names if name]
+
+    def files(self, commit: str, folder: str) -> dict[str, tuple[str, int]]:
+        """Object id and bytes of each regular file below ``folder``, by its path from there."""
+        at = f"{commit}:{folder}" if folder else commit
+        found = self._git("ls-tree", "-r", "-l", "-z", "--full-tree", at)
+        entries = {}
+        for line in found.stdout.decode("utf-8", "replace").split("\0"):
+            described, _, path = line.partition("\t")
+            if described.startswith("100"):  # neither a link nor a submodule
+                _, _, oid, size = described.split()
+                entries[path] = (oid, int(size))
+        return entries
+
+    def blobs(self, oids: Sequence[str]) -> list[bytes]:
+        """The contents of objects, in their order."""
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        data = self._git("cat-file", "--batch", stdin=asked).stdout
+        found, at = [], 0
+        for _ in oids:
+            end = data.index(b"\n", at)
+            size = int(data[at:end].split()[2])
+            found.append(data[end + 1 : end + 1 + size])
+            at = end + 1 + size + 1
+        return found
+
+    def branch(self) -> str:
+        """The branch that is checked out; empty when a commit is."""
+        found = self._git("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
+        return found.stdout.decode("utf-8", "replace").strip()
+
+    def uncommitted(self) -> list[str]:
+        """Files below here that differ from the commit that is checked out; new ones too."""
+        found = self._git("status", "--porcelain", "-z", "--no-renames", "--", ".")
+        lines = found.stdout.decode("utf-8", "replace").split("\0")
+        return [line[3:] for line in lines if line]
 
     def has(self, commit: str) -> bool:
         if not FULL_ID.fullmatch(commit):
@@ -126,8 +174,10 @@ class Repository:
         finally:
             self._git("update-ref", "-d", ref)
 
-    def _git(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
-        return git("-C", str(self.path), *argv, check=check)
+    def _git(
+        self, *argv: str, check: bool = True, stdin: bytes | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        return git("-C", str(self.path), *argv, check=check, stdin=stdin)
 
 
 def open_repository(where: str) -> Repository:
@@ -174,12 +224,14 @@ def _is_bare(path: Path) -> bool:
     return found.stdout.split() == [b"true", b"."]
 
 
-def git(*argv: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
+def git(
+    *argv: str, check: bool = True, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """Run git without prompts; inside a hook its GIT_DIR and the like are not inherited."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     environment.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C.UTF-8")
     found = subprocess.run(
-        ["git", *HARDENED, *argv], capture_output=True, env=environment, check=False
+        ["git", *HARDENED, *argv], capture_output=True, env=environment, check=False, input=stdin
     )
     if check and found.returncode != 0:
         raise Failed(

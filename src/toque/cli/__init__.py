@@ -16,7 +16,8 @@ import click
 from ..ahead import Ahead
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "up": ("app", "Set up TARGET and deploy the project's apps to it"),
+    "up": ("up", "Put the project here online on TARGET, with or without a toque.toml"),
+    "init": ("init", "Look at a project and write a toque.toml for it"),
     "setup": ("app", "Converge a node's setup recipes, then deploy its apps"),
     "deploy": ("app", "Put a commit of an app in place of the running one"),
     "rollback": ("app", "Go back to an earlier release"),

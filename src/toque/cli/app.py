@@ -1,4 +1,4 @@
-"""``toque up``, ``setup``, ``deploy``, ``rollback``, ``releases``: an app's life on its nodes."""
+"""``toque setup``, ``deploy``, ``rollback``, ``releases``: an app's life on its nodes."""
 
 from __future__ import annotations
 
@@ -31,19 +31,11 @@ def setup(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
 
     Safe to repeat: what is already right is not touched.
     """
-    _setup(target, only_setup, verbose, as_json)
+    set_up(target, only_setup, verbose, as_json)
 
 
-@click.command()
-@click.argument("target", default="")
-@verbose_option
-@json_option
-def up(target: str, verbose: bool, as_json: bool) -> None:
-    """Set up TARGET and deploy the project's apps to it: from nothing to a served site."""
-    _setup(target, False, verbose, as_json)
-
-
-def _setup(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
+def set_up(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
+    """Set up the nodes that TARGET means and deploy their apps."""
     project, site = asked.here()
     found: list[dict[str, Any]] = []
     for place in asked.places(project, target):
@@ -53,7 +45,7 @@ def _setup(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
             shown.summary(place.node.name, report)
         entry: dict[str, Any] = {"node": place.node.name, "setup": report_json(report), "apps": []}
         for app in () if only_setup else project.apps_of(place.node):
-            entry["apps"] += _deploy(site, app, [place], ref="", verbose=verbose, quiet=as_json)
+            entry["apps"] += deploy_app(site, app, [place], ref="", verbose=verbose, quiet=as_json)
         found.append(entry)
     if as_json:
         asked.tell({"nodes": found})
@@ -81,7 +73,7 @@ def deploy(
     project, site = asked.here()
     chosen = asked.only_app(project, app)
     places = asked.app_places(project, chosen, target)
-    done = _deploy(
+    done = deploy_app(
         site, chosen, places, ref=ref, verbose=verbose, quiet=as_json,
         allow_unsafe_migration=allow_unsafe_migration,
     )  # fmt: skip
@@ -89,7 +81,7 @@ def deploy(
         asked.tell({"app": chosen.name, "nodes": done})
 
 
-def _deploy(
+def deploy_app(
     site: Site,
     app: App,
     places: list[Place],
@@ -99,6 +91,7 @@ def _deploy(
     quiet: bool,
     allow_unsafe_migration: bool = False,
 ) -> list[dict[str, Any]]:
+    """Deploy one app as it goes, and say what serves then."""
     with Shown(quiet=quiet, verbose=verbose, diffs=verbose) as shown, asked.stoppable() as stop:
         shown.heading(f"deploy {app.name} {ref or app.branch}")
         done = deploying.deploy(

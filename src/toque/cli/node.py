@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import bootstrap
-from ..errors import AskedWrongly
-from . import asked
+from . import asked, trusting
 from .asked import json_option
 
 
@@ -28,24 +27,10 @@ def trust(target: str, fingerprint: str, yes: bool, as_json: bool) -> None:
     project = bootstrap.open_project()
     pinned = []
     for one in bootstrap.node_for(project, target):
-        where = bootstrap.ssh_target(one, project.directory)
-        key = bootstrap.shown_key(where)
-        if fingerprint and key.fingerprint != fingerprint:
-            raise AskedWrongly(
-                "fingerprint-differs",
-                f"{one.name} shows another host key; nothing was pinned",
-                expected=fingerprint,
-                found=key.fingerprint,
-                hint="do not go on before you know why: another machine may be answering",
-            )
-        if not fingerprint and not yes:
-            click.confirm(f"{one.name} shows {key.fingerprint}; is that the one?", abort=True)
-        keys = bootstrap.host_keys(project.directory)
-        keys.forget(where.name)
-        keys.pin(where.name, key)
-        pinned.append({"node": one.name, "fingerprint": key.fingerprint})
+        shown = trusting.trust(one, project.directory, fingerprint=fingerprint, yes=yes)
+        pinned.append({"node": one.name, "fingerprint": shown})
         if not as_json:
-            click.echo(f"{one.name}: pinned {key.fingerprint}")
+            click.echo(f"{one.name}: pinned {shown}")
     if as_json:
         asked.tell({"pinned": pinned})
 

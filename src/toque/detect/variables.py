@@ -146,8 +146,15 @@ def _read_by_call(module: Module, node: ast.Call, readers: frozenset[str]) -> It
         yield _variable(
             module, node, name, f'{call}("{name}")',
             needed=given is None and name not in _schemed(module, reader.id),
-            default=literal(given) or "",
+            default=_default(given),
         )  # fmt: skip
+
+
+def _default(given: ast.expr | None) -> str:
+    """A constant default as text; a bool only where the library turns texts into one."""
+    if isinstance(given, ast.Constant) and isinstance(given.value, (str, bool, int)):
+        return str(given.value)
+    return ""
 
 
 def _readers(module: Module) -> frozenset[str]:

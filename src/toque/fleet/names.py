@@ -55,6 +55,11 @@ def name(text: str, spot: Spot) -> None:
         raise _refuse("a usable name", "a-z first, then a-z 0-9 -, at most 31", text, spot)
 
 
+def is_taken(text: str) -> bool:
+    """Whether Debian has a user of that name."""
+    return text in _TAKEN
+
+
 def app_name(text: str, spot: Spot) -> None:
     """Shorter than other names: the user APP-deploy has to fit into 32 characters too."""
     if not NAME.fullmatch(text) or len(text) > 24 or text in _TAKEN:

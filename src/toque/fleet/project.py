@@ -21,6 +21,7 @@ from .stack import Stack
 from .typed import read
 
 FILE = "toque.toml"
+KEPT = ".toque/toque.toml"  # what `toque up` found out of a project that has no file of ours
 
 
 @dataclass(frozen=True)
@@ -94,17 +95,21 @@ class Project:
 
 
 def find_project(start: Path) -> Path:
-    """The nearest ``toque.toml`` at or above ``start``.  Raises ``AskedWrongly("no-project")``."""
+    """The nearest ``toque.toml`` at or above ``start``, or what ``toque up`` keeps instead of one.
+
+    Raises ``AskedWrongly("no-project")``.
+    """
     start = start.resolve()
     for directory in (start, *start.parents):
-        if (directory / FILE).is_file():
-            return directory / FILE
+        for name in (FILE, KEPT):
+            if (directory / name).is_file():
+                return directory / name
     raise AskedWrongly(
         "no-project",
         f"there is no {FILE} here",
         expected=f"{FILE} in {start} or a directory above it",
         found=f"none; looked in {', '.join(str(d) for d in (start, *start.parents))}",
-        hint="cd into the project, or write one: docs/guides/first-site",
+        hint="cd into the project; or toque up HOST, which needs no file; or toque init",
     )
 
 
@@ -120,7 +125,10 @@ def load_project(path: Path) -> Project:
             found=str(error),
             place=str(path),
         ) from error
-    return parse_project(text, path.parent.resolve(), file=path.name)
+    directory = path.parent.resolve()
+    if path.name == FILE and str(path).endswith(f"/{KEPT}"):
+        return parse_project(text, directory.parent, file=KEPT)
+    return parse_project(text, directory, file=path.name)
 
 
 def parse_project(text: str, directory: Path, *, file: str = FILE) -> Project:

@@ -1,5 +1,5 @@
 """The node's program: ``facts | check [APP] | apply [APP] | attach RUN | call RUN | runs |
-releases APP | repository``.
+releases APP | repository | survey``.
 
 Lines of JSON come back on standard output; an order (and bytes too large for a line) come in on
 standard input.  ``check`` and ``apply`` tell the facts first, and the releases of ``APP``, so that
@@ -62,6 +62,11 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
         from .wire import facts_from
 
         return repository.serve(RealSystem(facts_from(greeting()["facts"])), stdin, say)
+    if command == "survey":
+        from . import survey
+
+        say({"type": "survey", **survey.look()})
+        return 0
     say({"type": "refused", "code": "node-command-unknown", "found": command})
     return 2
 

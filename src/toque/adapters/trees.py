@@ -1,0 +1,72 @@
+"""The files of a project as detection reads them: at a commit, or as they lie in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from ..detect.tree import PASSED_OVER, largest, worth_reading
+from .git import Repository
+
+MOST = 20_000  # files of a folder; what comes after is not looked at
+
+
+class CommitTree:
+    """The files below the folder ``repository.prefix`` of one commit.
+
+    All that detection may ask for is fetched at once, by two programs however many files.
+    """
+
+    def __init__(self, repository: Repository, commit: str) -> None:
+        self._repository = repository
+        self._commit = commit
+
+    @cached_property
+    def _entries(self) -> dict[str, tuple[str, int]]:
+        return self._repository.files(self._commit, self._repository.prefix)
+
+    @cached_property
+    def _contents(self) -> dict[str, bytes]:
+        wanted = {
+            path: oid
+            for path, (oid, size) in self._entries.items()
+            if worth_reading(path) and size <= largest(path)
+        }
+        return dict(zip(wanted, self._repository.blobs([*wanted.values()])))
+
+    def paths(self) -> Sequence[str]:
+        return sorted(self._entries)
+
+    def read(self, path: str) -> bytes | None:
+        return self._contents.get(path)
+
+
+class FolderTree:
+    """The files below a folder.  Links are no files, as in a commit."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        found: list[str] = []
+        for top, folders, files in os.walk(self._folder):
+            folders[:] = sorted(f for f in folders if f not in PASSED_OVER)
+            for name in files:
+                path = Path(top, name)
+                if not path.is_symlink() and path.is_file():
+                    found.append(path.relative_to(self._folder).as_posix())
+            if len(found) > MOST:
+                break
+        return sorted(found)
+
+    def paths(self) -> Sequence[str]:
+        return self._paths
+
+    def read(self, path: str) -> bytes | None:
+        file = self._folder / path
+        if path not in self._paths or file.stat().st_size > largest(path):
+            return None
+        return file.read_bytes()
