@@ -16,7 +16,6 @@ from ..fleet.kept import Kept, Variable
 from ..fleet.project import Project
 from ..fleet.recipients import Recipient, with_one, without
 from ..fleet.secrets import make_secret
-from ..usecases import deploy as deploying
 from ..usecases import environment as usecase
 from ..usecases.environment import Pending
 from ..usecases.site import Site
@@ -350,20 +349,17 @@ def _done(
 
 def _pending(project: Project, site: Site, app: App, target: str) -> dict[str, Pending]:
     """What waits for a deploy on each node; one that cannot be asked says so."""
-    if not target and not project.nodes_of(app):
-        return {}
-    nodes = (
-        [p.node.name for p in asked.app_places(project, app, target)]
-        if target
-        else [node.name for node in project.nodes_of(app)]
-    )
+    if target:
+        places = asked.app_places(project, app, target)
+        return {place.node.name: usecase.pending_on(site, app, place) for place in places}
     found = {}
-    for name in nodes:
+    for node in project.nodes_of(app):
         try:
-            (place,) = asked.places(project, name)
-            found[name] = usecase.pending(site, app, deploying.releases(place.transport, app))
-        except ToqueError as error:
-            found[name] = Pending(unknown=error.trouble.message)
+            (place,) = asked.places(project, node.name)
+        except ToqueError as error:  # a machine of the kitchen that is not there
+            found[node.name] = Pending(unknown=error.trouble.message)
+        else:
+            found[node.name] = usecase.pending_on(site, app, place)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,10 @@ from ..fleet import names
 from ..fleet.app import App
 from ..fleet.kept import Kept, Variable
 from ..fleet.secrets import SALT
-from ..node.formats.environment import check_env
+from ..node.formats.environment import check_env, check_whole
 from ..node.resource import Invalid
+from .deploy import releases
+from .place import Place
 from .site import Site
 
 OURS = ("TOQUE_COMMIT", "TOQUE_RELEASE")  # the app is told them by each release
@@ -91,7 +93,13 @@ def set_variables(site: Site, app: App, given: Mapping[str, Variable]) -> Kept:
         check_value(name, one.value)
         declared.check_free(app, name, at, hint="change that line, or remove it first")
     now = _now()
-    return site.store.change(app.name, lambda kept: kept.with_set(given, at=now, by=site.by))
+
+    def change(kept: Kept) -> Kept:
+        after = kept.with_set(given, at=now, by=site.by)
+        _checked(lambda: check_whole({n: v.value for n, v in after.variables.items()}))
+        return after
+
+    return site.store.change(app.name, change)
 
 
 def unset_variables(site: Site, app: App, wanted: Sequence[str]) -> Kept:
@@ -126,8 +134,12 @@ def check_value(name: str, value: str) -> None:
             expected="another name",
             found="one that each release sets by itself",
         )
+    _checked(lambda: check_env(name, value))
+
+
+def _checked(check: Callable[[], None]) -> None:
     try:
-        check_env(name, value)
+        check()
     except Invalid as error:
         raise AskedWrongly(
             "bad-variable",
@@ -158,6 +170,14 @@ def pending(site: Site, app: App, kept_there: Sequence[Mapping[str, Any]]) -> Pe
     except ToqueError as error:
         return Pending(unknown=error.trouble.message)
     return compare(wanted, {str(name): str(digest) for name, digest in there.items()})
+
+
+def pending_on(site: Site, app: App, place: Place) -> Pending:
+    """The same, of a node that is asked for it."""
+    try:
+        return pending(site, app, releases(place.transport, app))
+    except ToqueError as error:
+        return Pending(unknown=error.trouble.message)
 
 
 def compare(wanted: Mapping[str, str], there: Mapping[str, str]) -> Pending:

@@ -222,6 +222,19 @@ def test_what_no_process_can_be_given_is_refused_when_it_is_set(
     assert len(said.out) < 500
 
 
+def test_more_than_a_process_can_be_given_in_all_is_refused(env: Env, tmp_path: Path) -> None:
+    (tmp_path / "large").write_text("x" * 131_000)
+    for number in range(15):
+        assert env("set", f"LARGE_{number}", "--file", "large").status == 0
+    before = (tmp_path / "secrets" / "thena.age").read_bytes()
+
+    said = env("set", "LARGE_15", "--file", "large", "--json")
+
+    assert said.error["code"] == "bad-variable"
+    assert said.error["expected"] == "at most 1966080 bytes in all"
+    assert (tmp_path / "secrets" / "thena.age").read_bytes() == before
+
+
 def test_recipients_are_added_listed_and_removed(env: Env, tmp_path: Path) -> None:
     env("set", "A=x")
     mine = env("recipients", "mine").out.strip()

@@ -57,3 +57,13 @@ def test_variable_that_cannot_be_is_refused(values):
 
     assert (caught.value.code, caught.value.trouble.place) == ("bad-variable", "p:1")
     assert "hidden" not in str(caught.value.trouble)
+
+
+def test_more_than_a_process_can_be_given_is_refused_and_not_shown() -> None:
+    with pytest.raises(BadCookbook) as caught:
+        encode_env("thena/x.env", {f"V{n}": "canary" * 20_000 for n in range(17)}, place="p:1")
+
+    assert caught.value.code == "bad-variable"
+    assert caught.value.trouble.expected == "at most 1966080 bytes in all"
+    assert "17 variables" in caught.value.trouble.found
+    assert "canary" not in str(caught.value.trouble)

@@ -7,6 +7,9 @@ with the values of ``tests/corpus``.
 
 from ..resource import Invalid
 
+# A quarter of the usual limit of the stack (8 MiB) is for arguments and environment, see execve(2);
+# one longest argument of it is left to the program.
+LARGEST_ENVIRONMENT = 2 * 1024 * 1024 - 128 * 1024  # bytes, with a NUL and a pointer for each
 LONGEST_ARGUMENT = 128 * 1024 - 1  # bytes; MAX_ARG_STRLEN of execve(2) counts a NUL as well
 SHOWN = 60  # characters of a refused value
 

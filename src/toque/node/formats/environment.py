@@ -9,7 +9,7 @@ import re
 from typing import Dict, List, Mapping
 
 from ..resource import Invalid
-from . import LONGEST_ARGUMENT, is_character
+from . import LARGEST_ENVIRONMENT, LONGEST_ARGUMENT, is_character
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SPECIAL = re.compile(r'([\\"$`])')
@@ -18,6 +18,7 @@ _BARE = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
 
 def encode_env(values: Mapping[str, str]) -> str:
     """The file's text, names sorted.  Raises ``Invalid`` for what no process can be given."""
+    check_whole(values)
     return "".join(f'{name}="{_escaped(name, values[name])}"\n' for name in sorted(values))
 
 
@@ -38,6 +39,16 @@ def check_env(name: str, value: str) -> None:
     if len(f"{name}={value}".encode()) > LONGEST_ARGUMENT:
         expected = f"at most {LONGEST_ARGUMENT} bytes with its name"
         raise Invalid(f"environment {name}", expected, "a longer one")
+
+
+def check_whole(values: Mapping[str, str]) -> None:
+    """Raise ``Invalid`` for more than a process can be given in all."""
+    size = sum(
+        len(f"{name}={text}".encode("utf-8", "replace")) + 9 for name, text in values.items()
+    )
+    if size > LARGEST_ENVIRONMENT:
+        expected = f"at most {LARGEST_ENVIRONMENT} bytes in all"
+        raise Invalid("environment", expected, f"{size} bytes in {len(values)} variables")
 
 
 def parse_env(text: str) -> Dict[str, str]:
