@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .node.resources.deploy_key import DeployKey
     from .node.resources.directory import Directory
     from .node.resources.download import Download
+    from .node.resources.drained import Drained
     from .node.resources.earlier import Earlier
     from .node.resources.file import File
     from .node.resources.firewall import Firewall
@@ -79,6 +80,7 @@ _HOME = {
     "DeployKey": "node.resources.deploy_key",
     "Directory": "node.resources.directory",
     "Download": "node.resources.download",
+    "Drained": "node.resources.drained",
     "Facts": "node.model",
     "Earlier": "node.resources.earlier",
     "File": "node.resources.file",
@@ -137,6 +139,7 @@ __all__ = [
     "DeployKey",
     "Directory",
     "Download",
+    "Drained",
     "Earlier",
     "Facts",
     "File",

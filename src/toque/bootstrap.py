@@ -48,6 +48,7 @@ def open_site(project: Project) -> Site:
         export=uvexport.export,
         by=whoami(),
         apart=_apart,
+        reach=_reach,
     )
 
 
@@ -70,6 +71,18 @@ def own_secrets(directory: Path) -> None:
 def _aside(text: str) -> None:
     """A line that is no part of what a command was asked for."""
     print(f"toque: {text}", file=sys.stderr)
+
+
+def _reach(node: Node) -> tuple[str, int]:
+    """Where visitors reach a node: the address we have for it, and a kitchen machine's port."""
+    if node.local:
+        return "127.0.0.1", 0
+    if node.kitchen:
+        from .kitchen import api as kitchen
+
+        machine = kitchen.find(open_kitchen(), node.kitchen)
+        return machine.address, machine.ports.get("http", 0)
+    return target.parse_target(node.address, node.name, None).host, 0
 
 
 def _apart(job: bytes, readable: Sequence[Path]) -> bytes:

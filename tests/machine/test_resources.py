@@ -30,11 +30,13 @@ RUNNER = Path(__file__).parents[1] / "support" / "case_runner.py"
 REQUIRED = {"present", "absent", "unmanaged", "sensitive", "absent_tool"}
 KINDS = sorted(path.stem for path in CASES.glob("[a-z]*.py"))  # _x.py is shared by some
 # Their work needs an app, its code and its server: tests/machine/test_deploy.py,
+# test_many_nodes.py,
 # test_private_repositories.py and test_postgres_resources.py run them for real.
 ELSEWHERE = {
     "checkout",
     "current",
     "deploy_key",
+    "drained",
     "earlier",
     "instance",
     "migration",

@@ -62,6 +62,7 @@ ELSEWHERE = {
     "cron": "writes /etc/cron.d only, which is root's",
     "command": "writes its mark below /var/lib/toque only, which is root's",
     "deploy_key": "writes /etc/toque only, which is root's; ssh-keygen runs as the deploy user",
+    "drained": "looks at connections and writes nothing",
     "firewall": "writes /etc and /run, which are root's",
     "group": "groupadd, groupmod and groupdel write /etc",
     "hostname": "writes /etc, which is root's",

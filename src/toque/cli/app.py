@@ -55,6 +55,7 @@ def set_up(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
 @click.argument("app", default="")
 @click.option("--ref", default="", help="Branch, tag or commit; the app's branch when left out.")
 @click.option("--on", "target", default="", help="A node or layer; all nodes of the app otherwise.")
+@click.option("--batch", default="1", metavar="N|N%", help="How many nodes are switched at a time.")
 @click.option(
     "--allow-unsafe-migration",
     is_flag=True,
@@ -63,20 +64,43 @@ def set_up(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
 @verbose_option
 @json_option
 def deploy(
-    app: str, *, ref: str, target: str, allow_unsafe_migration: bool, verbose: bool, as_json: bool
+    app: str,
+    *,
+    ref: str,
+    target: str,
+    batch: str,
+    allow_unsafe_migration: bool,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Put a commit of APP in place of the running release, without losing a request.
 
     When a step fails the old release goes on serving.  Pending migrations are judged before they
     are run: one that drops a column which running code uses is refused, with its file and line.
+
+    Several nodes build and rehearse it side by side and are then switched, a batch at a time; when
+    one fails, all serve what they served.
     """
     project, site = asked.here()
     chosen = asked.only_app(project, app)
     places = asked.app_places(project, chosen, target)
-    done = deploy_app(
-        site, chosen, places, ref=ref, verbose=verbose, quiet=as_json,
-        allow_unsafe_migration=allow_unsafe_migration,
-    )  # fmt: skip
+    balancers = asked.balancer_places(project, chosen)
+    with Shown(quiet=as_json, verbose=verbose, diffs=verbose) as shown, asked.stoppable() as stop:
+        shown.heading(f"deploy {chosen.name} {ref or chosen.branch}")
+        several = len(places) > 1 or bool(balancers)
+        found = deploying.deploy(
+            site,
+            chosen,
+            places,
+            ref=ref,
+            allow_unsafe_migration=allow_unsafe_migration,
+            balancers=balancers,
+            batch=batch,
+            watch=shown.of if several else lambda node: shown,
+            stop=stop,
+            say=shown.heading if several else lambda text: None,
+        )
+        done = _told(shown, chosen, found)
     if as_json:
         asked.tell({"app": chosen.name, "nodes": done})
 
@@ -89,20 +113,18 @@ def deploy_app(
     ref: str,
     verbose: bool,
     quiet: bool,
-    allow_unsafe_migration: bool = False,
 ) -> list[dict[str, Any]]:
     """Deploy one app as it goes, and say what serves then."""
     with Shown(quiet=quiet, verbose=verbose, diffs=verbose) as shown, asked.stoppable() as stop:
         shown.heading(f"deploy {app.name} {ref or app.branch}")
-        done = deploying.deploy(
-            site, app, places, ref=ref, watch=lambda node: shown, stop=stop,
-            allow_unsafe_migration=allow_unsafe_migration,
-        )  # fmt: skip
-        for one in done:
-            shown.summary(one.node, one.report)
-            shown.heading(
-                f"{one.node}: {app.name} serves {one.commit[:12]} {printable(one.subject)}"
-            )
+        found = deploying.deploy(site, app, places, ref=ref, watch=lambda node: shown, stop=stop)
+        return _told(shown, app, found)
+
+
+def _told(shown: Shown, app: App, done: list[deploying.Deployed]) -> list[dict[str, Any]]:
+    for one in done:
+        shown.summary(one.node, one.report)
+        shown.heading(f"{one.node}: {app.name} serves {one.commit[:12]} {printable(one.subject)}")
     return [one.as_json() for one in done]
 
 
@@ -111,7 +133,8 @@ def deploy_same(
 ) -> list[dict[str, Any]]:
     """Each place's commit again, with today's variables and settings."""
     with Shown(quiet=quiet, verbose=verbose, diffs=verbose) as shown, asked.stoppable() as stop:
-        done = deploying.deploy(site, app, places, same=True, watch=lambda n: shown, stop=stop)
+        watch = shown.of if len(places) > 1 else lambda node: shown
+        done = deploying.deploy(site, app, places, same=True, watch=watch, stop=stop)
         for one in done:
             shown.summary(one.node, one.report)
             shown.heading(f"{one.node}: {app.name} serves {one.commit[:12]} as {one.release}")

@@ -137,6 +137,11 @@ def app_places(project: Project, app: App, target: str) -> list[Place]:
     return [bootstrap.connect(node, project.directory) for node in nodes]
 
 
+def balancer_places(project: Project, app: App) -> list[Place]:
+    """The nodes that pass visitors on to ``app``; none without a balancer."""
+    return [bootstrap.connect(node, project.directory) for node in project.balancers_of(app)]
+
+
 def only_app(project: Project, name: str) -> App:
     """The app by name; when the project has just one, its name may be left out."""
     if name:

@@ -73,7 +73,18 @@ def run() -> None:
         with Shown(verbose=False, diffs=False) as shown:
             shown.heading(f"deploy {app.name} {commit[:12]}")
             places = asked.app_places(project, app, "")
-            for one in deploying.deploy(site, app, places, ref=commit, watch=lambda n: shown):
+            balancers = asked.balancer_places(project, app)
+            several = len(places) > 1 or bool(balancers)
+            done = deploying.deploy(
+                site,
+                app,
+                places,
+                ref=commit,
+                balancers=balancers,
+                watch=shown.of if several else lambda node: shown,
+                say=shown.heading,
+            )
+            for one in done:
                 shown.summary(one.node, one.report)
                 shown.heading(f"{one.node}: {app.name} serves {one.commit[:12]}")
 

@@ -106,6 +106,15 @@ class Shown:
         elif kind == "reattach":
             self.line(click.style("  connection lost, attaching again", fg="yellow"))
 
+    def of(self, node: str) -> Shown:
+        """The same for one of several nodes that are worked on side by side."""
+        return Shown(
+            quiet=self.quiet,
+            verbose=self.verbose,
+            diffs=self.diffs,
+            say=lambda text: self._say(f"{node}: {text.strip()}"),
+        )
+
     def warn(self, text: str) -> None:
         self.line(click.style(f"  {text}", fg="yellow"))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..fleet.app import App
 from ..fleet.attribute_layer import AttributeLayer
+from ..fleet.balanced import Balanced
 from ..fleet.environment import Environment
 from ..fleet.release import Release
 from ..fleet.source import Source
@@ -20,6 +21,8 @@ class Inputs:
     """``layers`` are weakest first, and stronger than what cookbooks set of one another: the
     running ones and those ``around`` them (the others of the node's layer).
 
+    ``balanced`` are the apps of other nodes that this one passes visitors on to; ``balancers`` the
+    addresses before each app of this node, by its name.
     ``app`` and ``release`` are set in deploy events only.  ``environments`` is by app name;
     ``secrets`` maps a secret's name to its text and is never shown.  ``source`` is how the
     release's code reaches the node; ``uv`` the program that builds virtual environments there.
@@ -31,6 +34,8 @@ class Inputs:
     layers: Sequence[AttributeLayer] = ()
     around: Sequence[Cookbook] = ()
     apps: Sequence[App] = ()
+    balanced: Sequence[Balanced] = ()
+    balancers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     app: App | None = None
     release: Release | None = None
     source: Source | None = None

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..errors import BadCookbook, nearest
 from ..fleet.app import App
+from ..fleet.balanced import Balanced
 from ..fleet.release import Release
 from ..fleet.source import Source
 from ..node.model import Action, Facts, Guard
@@ -89,6 +90,15 @@ class Recipe:
     def apps(self) -> tuple[App, ...]:
         """The apps that run on this node."""
         return tuple(self._inputs.apps)
+
+    @property
+    def balanced(self) -> tuple[Balanced, ...]:
+        """The apps that this node passes visitors on to, with the nodes that serve them."""
+        return tuple(self._inputs.balanced)
+
+    def balancers(self, app: App) -> tuple[str, ...]:
+        """The addresses from which visitors of ``app`` come when balancers pass them on."""
+        return tuple(self._inputs.balancers.get(app.name, ()))
 
     @property
     def app(self) -> App:

@@ -63,6 +63,7 @@ class App:
     name: str
     repository: str
     layer: str
+    balancer: str = ""
     branch: str = "main"
     submodules: bool = False
     root: str = "."

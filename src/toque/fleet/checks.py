@@ -43,6 +43,8 @@ def check_node(node: Node, layers: Mapping[str, Layer], at: Spot) -> None:
 def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
     names.app_name(app.name, at)
     _layer_known(app.layer, layers, at / "layer")
+    if app.balancer:
+        _balancer(app, layers, at / "balancer")
     names.repository(app.repository, at / "repository")
     names.ref(app.branch, at / "branch")
     names.inside(app.root, at / "root")
@@ -128,6 +130,26 @@ def _layer_known(name: str, layers: Mapping[str, Layer], at: Spot) -> None:
             expected=f"one of {', '.join(layers)}" if layers else f"a table [layers.{name}]",
             found=name,
             hint=nearest(name, layers),
+            place=str(at),
+        )
+
+
+def _balancer(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
+    _layer_known(app.balancer, layers, at)
+    if app.balancer == app.layer:
+        raise AskedWrongly(
+            "balancer-is-member",
+            f"app {app.name} is balanced by the nodes that serve it",
+            expected="a layer of its own for the balancer",
+            found=app.balancer,
+            place=str(at),
+        )
+    if not layers[app.balancer].configure:
+        raise AskedWrongly(
+            "balancer-not-configured",
+            f"layer {app.balancer} cannot be told which nodes are out",
+            expected='setup = ["balancer"] and configure = ["balancer"] there',
+            found="no recipe for configure",
             place=str(at),
         )
 

@@ -68,6 +68,14 @@ class Project:
         """The nodes that run ``app``, in the order of the file."""
         return tuple(node for node in self.nodes.values() if node.layer == app.layer)
 
+    def balancers_of(self, app: App) -> tuple[Node, ...]:
+        """The nodes that pass visitors on to ``app``; none without a balancer."""
+        return tuple(n for n in self.nodes.values() if app.balancer and n.layer == app.balancer)
+
+    def balanced_by(self, node: Node) -> tuple[App, ...]:
+        """The apps that ``node`` passes visitors on to."""
+        return tuple(app for app in self.apps.values() if app.balancer == node.layer)
+
     def apps_of(self, node: Node) -> tuple[App, ...]:
         return tuple(app for app in self.apps.values() if app.layer == node.layer)
 

@@ -1,19 +1,21 @@
 """Deploys: which release goes to which nodes, in what order, and what failure means.
 
 Every node runs the same ordinary plan; a step that fails before the switch leaves the old release
-serving there, and the nodes after it are not touched.
+serving there.  Several nodes go together: ``many.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import Failed
 from ..fleet.app import App
-from ..fleet.release import release_of
+from ..fleet.release import Release, release_of
+from ..fleet.rollout import batch_of
 from ..fleet.secrets import SALT
 from ..node.model import Report
 from ..node.wire import finding_json
@@ -31,6 +33,7 @@ from .lifecycle import (
     recipes_for,
     scratch_directory,
 )
+from .many import Many
 from .place import Place
 from .repository import opened
 from .site import Site
@@ -67,64 +70,87 @@ def deploy(
     ref: str = "",
     same: bool = False,
     allow_unsafe_migration: bool = False,
+    balancers: Sequence[Place] = (),
+    batch: str = "1",
     watch: Callable[[str], Watch],
     stop: Stop | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> list[Deployed]:
-    """Put ``ref`` (the app's branch when empty) of ``app`` on each place, one after another.
+    """Put ``ref`` (the app's branch when empty) of ``app`` on each place.
 
     With ``same`` each place gets the commit that it serves, with today's settings and variables.
-    Migrations are run by the nodes that ``App.migrating`` names, the first as a rule; with
-    ``allow_unsafe_migration`` also those that the release which serves cannot live with.
-    ``watch`` is called with a node's name and gives what watches its events.  Raises what
-    ``delivery_of`` and ``converge`` raise, ``Failed`` for the first node whose step failed.
+    Several places, or one behind ``balancers``, go together, ``batch`` (``2``, ``50%``) of them at
+    a time; ``say`` is told each move of theirs (``many.py``).  Migrations are run by the nodes that
+    ``App.migrating`` names, the first as a rule; with ``allow_unsafe_migration`` also those that
+    the release which serves cannot live with.  ``watch`` is called with a node's name and gives
+    what watches its events.  Raises what ``delivery_of`` and ``converge`` raise, ``Failed`` for the
+    first node whose step failed; then all serve what they served.
     """
-    done = []
+    size = batch_of(batch, len(places))
     migrating = app.migrating([place.node.name for place in places])
-    for place in places:
-        tell = watch(place.node.name)
 
-        def on(delivery: Delivery, runs: bool = place.node.name in migrating) -> Delivery:
-            source = replace(
-                delivery.source,
-                migrates=runs,
-                allow_unsafe_migration=allow_unsafe_migration,
-                by=site.by,
+    def on(node: str, delivery: Delivery) -> Delivery:
+        source = replace(
+            delivery.source,
+            migrates=node in migrating,
+            allow_unsafe_migration=allow_unsafe_migration,
+            by=site.by,
+        )
+        return replace(delivery, source=source)
+
+    with scratch_directory(site.state) as scratch:
+        many = Many(
+            site,
+            app,
+            places,
+            ref or app.branch,
+            partial(_parcel, site),
+            watch,
+            Path(scratch),
+            on=on,
+            first=migrating,
+            serving=partial(_serving, app=app) if same else None,
+            batch=size,
+            balancers=balancers,
+            members=[node.name for node in site.project.nodes_of(app)],
+            stop=stop,
+            say=say,
+        )
+        if len(places) == 1 and not balancers:
+            return [_alone(many, places[0])]
+        return [
+            Deployed(
+                one.node,
+                one.built.release.id,
+                one.built.release.commit,
+                one.built.delivery.source.subject,
+                one.report,
             )
-            return replace(delivery, source=source)
+            for one in many.run()
+        ]
 
-        with scratch_directory(site.state) as scratch:
-            try:
-                with Session(place.transport, app=app.name) as session:
-                    known = [str(entry["commit"]) for entry in session.releases]
-                    wanted = _serving(session.releases, app) if same else ref or app.branch
-                    with opened(site, app, place) as repository:
-                        delivery = delivery_of(
-                            site,
-                            app,
-                            repository,
-                            ref=wanted,
-                            scratch=Path(scratch),
-                            known=known,
-                        )
-                    deployed = _deliver(
-                        site, place, session, delivery=on(delivery), watch=tell, stop=stop
-                    )
-            except StepError as error:
-                if error.code != "bundle-incomplete":
-                    raise
-                with Session(place.transport) as session, opened(site, app, place) as repository:
-                    delivery = delivery_of(
-                        site,
-                        app,
-                        repository,
-                        ref=delivery.release.commit,
-                        scratch=Path(scratch),
-                    )
-                    deployed = _deliver(
-                        site, place, session, delivery=on(delivery), watch=tell, stop=stop
-                    )
-        done.append(deployed)
-    return done
+
+def _alone(many: Many, place: Place) -> Deployed:
+    """One node does it all in one run: nobody has to be waited for."""
+    site, app, scratch = many.site, many.app, many.scratch
+    name = place.node.name
+    tell, stop = many.watch(name), many.stop
+    try:
+        with Session(place.transport, app=app.name) as session:
+            known = [str(entry["commit"]) for entry in session.releases]
+            ref = many.serving(session.releases) if many.serving else many.ref
+            with opened(site, app, place) as repository:
+                delivery = delivery_of(site, app, repository, ref=ref, scratch=scratch, known=known)
+            delivery = many.on(name, delivery)
+            return _deliver(site, place, session, delivery=delivery, watch=tell, stop=stop)
+    except StepError as error:
+        if error.code != "bundle-incomplete":
+            raise
+    with Session(place.transport) as session, opened(site, app, place) as repository:
+        commit = delivery.release.commit
+        delivery = delivery_of(site, app, repository, ref=commit, scratch=scratch)
+        delivery = many.on(name, delivery)
+        return _deliver(site, place, session, delivery=delivery, watch=tell, stop=stop)
 
 
 def rollback(
@@ -217,7 +243,17 @@ def _deliver(
     watch: Watch,
     stop: Stop | None,
 ) -> Deployed:
-    """Carry a delivery to one node; a release gets its id from what its plan would write."""
+    """Carry a delivery to one node."""
+    release, sent = _parcel(site, place, session, delivery)
+    report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
+    carry.succeeded(report, place.node.name)
+    return Deployed(place.node.name, release.id, release.commit, delivery.source.subject, report)
+
+
+def _parcel(
+    site: Site, place: Place, session: Session, delivery: Delivery
+) -> tuple[Release, carry.Parcel]:
+    """What to send; a release gets its id from what its plan would write."""
     ports = place.ports
     name = delivery.app.name
     # Before the environment is read, whose digests it keys.
@@ -229,7 +265,4 @@ def _deliver(
         blank, _ = parcel(f"deploy {app}", recipes, inputs, files)
         release = release_of(app, release.commit, content_of(blank), salt=salt)
         inputs = replace(inputs, release=release)
-    _, sent = parcel(f"deploy {app} {release.id}", recipes, inputs, files)
-    report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
-    carry.succeeded(report, place.node.name)
-    return Deployed(place.node.name, release.id, release.commit, delivery.source.subject, report)
+    return release, parcel(f"deploy {app} {release.id}", recipes, inputs, files)[1]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from ..cookbooks.cookbook import Cookbook
 from ..cookbooks.inputs import Inputs
 from ..errors import AskedWrongly, Failed, nearest
 from ..fleet.app import App
+from ..fleet.balanced import Balanced, Member
 from ..fleet.foundkeys import HINTS, private_key
 from ..fleet.layer import EVENTS
 from ..fleet.node import Node
@@ -73,8 +74,12 @@ def inputs_for(
     ports: Mapping[str, int],
     delivery: Delivery | None = None,
     run: Mapping[str, Mapping[str, Any]] | None = None,
+    out: Set[str] = frozenset(),
 ) -> tuple[Inputs, dict[str, tuple[Blob, Path]]]:
-    """What recipes see on ``node``, and the files behind the blobs they may name."""
+    """What recipes see on ``node``, and the files behind the blobs they may name.
+
+    ``out`` are nodes that a balancer sends nobody to.
+    """
     project = site.project
     apps = project.apps_of(node)
     uv_path = site.uv()
@@ -86,6 +91,8 @@ def inputs_for(
         facts=replace(facts, extra={**facts.extra, "ports": dict(ports)}),
         layers=project.attributes_for(node, run),
         apps=apps,
+        balanced=tuple(_balanced(site, app, out) for app in project.balanced_by(node)),
+        balancers=_balancers(site, node),
         app=delivery.app if delivery else None,
         release=delivery.release if delivery else None,
         source=delivery.source if delivery else None,
@@ -94,6 +101,25 @@ def inputs_for(
         secrets=_tokens(site, delivery),
     )
     return inputs, files
+
+
+def _balanced(site: Site, app: App, out: Set[str]) -> Balanced:
+    """An app and the nodes behind its balancer, in the order of the file."""
+    members = []
+    for one in site.project.nodes_of(app):
+        address, port = site.reach(one)
+        members.append(Member(one.name, address, port, one.name in out))
+    return Balanced(app, tuple(members))
+
+
+def _balancers(site: Site, node: Node) -> dict[str, tuple[str, ...]]:
+    """The addresses of the balancers before each app of a node."""
+    project = site.project
+    return {
+        app.name: tuple(site.reach(one)[0] for one in project.balancers_of(app))
+        for app in project.apps_of(node)
+        if app.balancer
+    }
 
 
 def _tokens(site: Site, delivery: Delivery | None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -64,13 +64,15 @@ def setup(
     event: str = "setup",
     only: Sequence[str] = (),
     attributes: Attributes | None = None,
+    out: Set[str] = frozenset(),
     watch: Watch,
     stop: Stop | None = None,
     here: Here = at_once,
 ) -> Report:
     """Converge ``place``.  Raises ``Failed`` with the step that could not be put right.
 
-    ``here`` runs what has to be run in the thread that compiles; see ``abreast.py``.
+    Nodes that are ``out`` get no visitors from a balancer.  ``here`` runs what has to be run in the
+    thread that compiles; see ``abreast.py``.
     """
     with carry.Session(place.transport) as session:
         sent = _parcel(
@@ -81,6 +83,7 @@ def setup(
             event=event,
             only=only,
             attributes=attributes,
+            out=out,
             remember=True,
         )
         report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
@@ -159,6 +162,7 @@ def _parcel(
     event: str,
     only: Sequence[str],
     attributes: Attributes | None = None,
+    out: Set[str] = frozenset(),
     remember: bool = False,
 ) -> carry.Parcel:
     """What to send; a mistake in a cookbook is told without waiting for the node's facts.
@@ -176,7 +180,9 @@ def _parcel(
     def compiled(facts: Facts) -> carry.Parcel:
         from .lifecycle import inputs_for, parcel
 
-        inputs, files = inputs_for(site, place.node, facts, ports=place.ports, run=attributes)
+        inputs, files = inputs_for(
+            site, place.node, facts, ports=place.ports, run=attributes, out=out
+        )
         name = " ".join((event, place.node.name, *only))
         sent = replace(parcel(name, chosen, inputs, files)[1], remember=remember)
         _ = sent.travelling  # while nobody waits for it yet

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..fleet.app import App
 from ..fleet.environment import Environment, environment_of
+from ..fleet.node import Node
 from ..fleet.project import Project
 from ..fleet.secrets import SecretStore
 
@@ -37,7 +38,8 @@ class Site:
     """A project with its surroundings; ``state`` is its private directory.
 
     ``export`` has uv write requirements from a uv.lock and its pyproject.toml, by their names;
-    ``apart`` has a job done by a process that sees the given folders and nothing else.
+    ``reach`` tells the address of a node for other nodes, and its port for visitors, 0 when that is
+    the usual one; ``apart`` has a job done by a process that sees the given folders and no others.
     """
 
     project: Project
@@ -48,6 +50,7 @@ class Site:
     export: Callable[[Mapping[str, bytes]], bytes]
     by: str
     apart: Callable[[bytes, Sequence[Path]], bytes]
+    reach: Callable[[Node], tuple[str, int]]
 
     def environment(self, app: App) -> Environment:
         """All variables of ``app``, secrets made on first use.  Raises ``AskedWrongly``."""

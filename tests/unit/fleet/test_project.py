@@ -453,3 +453,35 @@ def test_a_domain_belongs_to_one_app():
         error = refused(two.format("web"))
         assert error.code == code
         parse_project(two.format("other"), Path("/p"))  # on machines of its own
+
+
+BALANCED = """
+[layers.lb]
+setup = ["balancer"]
+configure = ["balancer"]
+[nodes.lb1]
+address = "root@203.0.113.9"
+layer = "lb"
+"""
+
+
+def test_an_app_and_its_balancers_know_each_other():
+    text = (WHOLE + BALANCED).replace("[apps.thena]\n", '[apps.thena]\nbalancer = "lb"\n', 1)
+    project = parse_project(text, Path("/p"))
+
+    app = project.app("thena")
+    assert [node.name for node in project.balancers_of(app)] == ["lb1"]
+    assert project.balanced_by(project.node("lb1")) == (app,)
+    assert project.balanced_by(project.nodes_of(app)[0]) == ()
+
+
+@pytest.mark.parametrize(
+    ("layer", "code"),
+    [("web", "balancer-is-member"), ("bare", "balancer-not-configured"), ("lbb", "unknown-layer")],
+)
+def test_a_balancer_that_cannot_be_is_refused(layer: str, code: str):
+    text = (WHOLE + BALANCED + "\n[layers.bare]\n").replace(
+        "[apps.thena]\n", f'[apps.thena]\nbalancer = "{layer}"\n', 1
+    )
+
+    assert refused(text).code == code

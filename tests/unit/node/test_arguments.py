@@ -53,6 +53,7 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
     "deploy_key": {
         "path": "/etc/key", "user": "app", "comment": "app@web1", "successor": "/etc/next",
     },
+    "drained": {"name": "a", "addresses": ("10.0.0.1:80",), "within_s": 0.0},
     "directory": {"path": "/srv/d", "owner": "app", "group": "app", "parents": True},
     "download": {
         "path": "/srv/f", "url": "https://a.example/f", "sha256": "0" * 64, "timeout_s": 0.01,

@@ -100,6 +100,7 @@ LATER = {
     "checkout": "part of a deploy: tests of the example converge one",
     "current": "part of a deploy",
     "deploy_key": "made by a command of its own: see its tests",
+    "drained": "part of a deploy behind a balancer",
     "instance": "part of a deploy",
     "migration": "part of a deploy",
     "releases": "part of a deploy",

@@ -94,7 +94,13 @@ def setup(r: Recipe) -> None:
 
 def site_text(r: Recipe, app: App) -> str:
     """The site of ``app`` by ``templates/site.conf.j2``."""
-    values = {"app": app, "a": r.attributes(Nginx), "port": port(r), "files": files(app)}
+    values = {
+        "app": app,
+        "a": r.attributes(Nginx),
+        "port": port(r),
+        "files": files(app),
+        "balancers": r.balancers(app),
+    }
     return render(cookbook.root, "site.conf.j2", values)
 
 

@@ -19,6 +19,7 @@ CLASSES: Dict[str, str] = {
     "deploy_key": "DeployKey",
     "directory": "Directory",
     "download": "Download",
+    "drained": "Drained",
     "earlier": "Earlier",
     "file": "File",
     "firewall": "Firewall",

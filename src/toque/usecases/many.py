@@ -1,0 +1,268 @@
+"""One release on many nodes: what ``fleet/rollout.py`` decides, carried out.
+
+Nodes are worked on side by side.  A node that is lost meanwhile may have done what it was told;
+so it is asked again, for a while, before the rollout gives it up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..errors import Failed, ToqueError, Unreachable
+from ..fleet.app import App
+from ..fleet.release import Release
+from ..fleet.rollout import Do, Move, Rollout, Seen, next_move
+from ..node.model import Report
+from . import converge as carry
+from . import setup as setting
+from .abreast import Here, abreast
+from .converge import Session, StepError, Stop, Watch
+from .lifecycle import Delivery, delivery_of, kept_delivery
+from .parts import Parts, parts_of
+from .place import Place
+from .repository import opened
+from .site import Site
+
+PATIENCE_S = 90.0  # how long a node that has to be put back is asked for
+PAUSE_S = 2.0
+
+# Makes a parcel for a node: the delivery is compiled with what the node says of itself.
+Compile = Callable[[Place, Session, Delivery], tuple[Release, carry.Parcel]]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a node is given, in parts; ``before`` is the release that served when it was asked."""
+
+    delivery: Delivery
+    release: Release
+    parts: Parts
+    before: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Served:
+    """A node that serves the new release, and all that it reported."""
+
+    node: str
+    built: Built
+    report: Report
+
+
+@dataclass
+class Many:
+    """``places`` get ``ref`` of ``app``; ``say`` is told of each move in words.
+
+    ``on`` makes a delivery that of a node; ``first`` are those that migrate.  ``serving`` finds
+    what a node serves in its releases, when that is what each is to get instead of ``ref``.
+    ``balancers`` pass visitors on to ``members``, names of nodes.
+    """
+
+    site: Site
+    app: App
+    places: Sequence[Place]
+    ref: str
+    compile: Compile
+    watch: Callable[[str], Watch]
+    scratch: Path
+    on: Callable[[str, Delivery], Delivery]
+    first: Sequence[str] = ()
+    serving: Callable[[Sequence[Mapping[str, Any]]], str] | None = None
+    batch: int = 1
+    balancers: Sequence[Place] = ()
+    members: Sequence[str] = ()
+    stop: Stop | None = None
+    say: Callable[[str], None] = lambda text: None
+    patience_s: float = PATIENCE_S
+
+    def __post_init__(self) -> None:
+        self._nodes = {place.node.name: place for place in self.places}
+        self._built: dict[str, Built] = {}
+        self._reports: dict[str, list[Report]] = {name: [] for name in self._nodes}
+        self._errors: dict[str, Exception] = {}
+        self._commit = ""  # what the revision means, once it is known
+        self._remote: Delivery | None = None  # the same for all nodes that fetch by themselves
+        self._out: frozenset[str] = frozenset()
+
+    def run(self) -> list[Served]:
+        """All nodes, each with the new release; raises the first error when there was one.
+
+        Then every node that could be reached serves what it served before.
+        """
+        names = tuple(self._nodes)
+        rollout = Rollout(
+            names,
+            self.batch,
+            tuple(self.first) or names[:1],
+            tuple(self.members) if self.balancers else (),
+        )
+        seen = Seen()
+        trouble: Exception | None = None
+        while True:
+            move = next_move(rollout, seen)
+            if move.do is Do.DONE:
+                return [
+                    Served(name, self._built[name], _whole(self._reports[name]))
+                    for name in self._nodes
+                ]
+            if move.do is Do.FAILED:
+                raise _ended(trouble, seen)
+            self.say(f"{move.do.value}: {', '.join(move.nodes)}")
+            good = self._done(move)
+            seen = seen.after(move, good)
+            if trouble is None and set(move.nodes) - good:
+                trouble = next((self._errors[n] for n in move.nodes if n in self._errors), None)
+
+    def _done(self, move: Move) -> set[str]:
+        """Carry out one move; the nodes it was good on."""
+        if move.do in (Do.TAKE_OUT, Do.PUT_IN):
+            return self._balance(move)
+        work = {
+            Do.BUILD: self._build,
+            Do.PROVE: self._prove,
+            Do.SWITCH: self._switch,
+            Do.PUT_BACK: self._put_back,
+        }[move.do]
+        ended = abreast([self._nodes[name] for name in move.nodes], work)
+        for name, result in zip(move.nodes, ended):
+            if isinstance(result, Exception):
+                self._errors[name] = result
+                if not isinstance(result, ToqueError):
+                    raise result
+        return {n for n, r in zip(move.nodes, ended) if not isinstance(r, Exception)}
+
+    def _build(self, place: Place, here: Here) -> None:
+        try:
+            self._build_from(place, here, whole=False)
+        except StepError as error:
+            if error.code != "bundle-incomplete":
+                raise
+            self._build_from(place, here, whole=True)
+
+    def _build_from(self, place: Place, here: Here, *, whole: bool) -> None:
+        name = place.node.name
+        with Session(place.transport, app=self.app.name) as session:
+            before = next((r for r in session.releases if r.get("current")), None)
+            known = [] if whole else [str(entry["commit"]) for entry in session.releases]
+            ref = self.serving(session.releases) if self.serving else self.ref
+            delivery = self.on(name, here(partial(self._delivery, place, ref, known)))
+            release, sent = here(partial(self.compile, place, session, delivery))
+            parts = parts_of(sent)
+            self._built[name] = Built(delivery, release, parts, before)
+            self._carried(place, session, parts.build)
+
+    def _delivery(self, place: Place, ref: str, known: Sequence[str]) -> Delivery:
+        """What is delivered to a node: the same commit to all, whatever is pushed meanwhile."""
+        if self._remote is not None:
+            return self._remote
+        ref = ref if self.serving else self._commit or ref
+        folder = self.scratch / place.node.name
+        folder.mkdir(exist_ok=True)
+        with opened(self.site, self.app, place) as repository:
+            made = delivery_of(
+                self.site, self.app, repository, ref=ref, scratch=folder, known=known
+            )
+        self._commit = made.release.commit
+        if self.app.remote and not self.serving:
+            self._remote = made
+        return made
+
+    def _prove(self, place: Place, here: Here) -> None:
+        with Session(place.transport) as session:
+            self._carried(place, session, self._built[place.node.name].parts.prove)
+
+    def _switch(self, place: Place, here: Here) -> None:
+        with Session(place.transport) as session:
+            self._carried(place, session, self._built[place.node.name].parts.switch)
+
+    def _carried(self, place: Place, session: Session, sent: carry.Parcel) -> None:
+        name = place.node.name
+        report = session.carry_out(sent, by=self.site.by, watch=self.watch(name), stop=self.stop)
+        self._reports[name].append(report)
+        carry.succeeded(report, name)
+
+    def _put_back(self, place: Place, here: Here) -> None:
+        """The release of before serves again, and the new one is stopped.
+
+        Nothing ends this half-way: not Ctrl-C, and not a link that is broken for less than
+        ``patience_s``.
+        """
+        before = self._built[place.node.name].before
+        if before is None:
+            return  # its first release: there is nothing to go back to
+        delivery = kept_delivery(self.app, before)
+        until = time.monotonic() + self.patience_s
+        while True:
+            try:
+                self._go_back(place, delivery, here)
+            except ToqueError as error:
+                waits = error.exit_status == Unreachable.exit_status or error.code == "node-busy"
+                if not waits or time.monotonic() >= until:
+                    raise
+            else:
+                return
+            time.sleep(PAUSE_S)
+
+    def _go_back(self, place: Place, delivery: Delivery, here: Here) -> None:
+        name = place.node.name
+        with Session(place.transport, app=self.app.name) as session:
+            _, sent = here(partial(self.compile, place, session, delivery))
+            report = session.carry_out(sent, by=self.site.by, watch=self.watch(name))
+        carry.succeeded(report, name)
+
+    def _balance(self, move: Move) -> set[str]:
+        """Tell every balancer who is out; the nodes of the move when all have heard it."""
+        nodes = frozenset(move.nodes)
+        self._out = self._out | nodes if move.do is Do.TAKE_OUT else self._out - nodes
+        out = self._out
+
+        def tell(place: Place, here: Here) -> None:
+            setting.setup(
+                self.site,
+                place,
+                event="configure",
+                out=out,
+                watch=self.watch(place.node.name),
+                here=here,
+            )
+
+        errors = [e for e in abreast(self.balancers, tell) if isinstance(e, Exception)]
+        if errors:
+            for name in move.nodes:
+                self._errors[name] = errors[0]
+            if not isinstance(errors[0], ToqueError):
+                raise errors[0]
+        return set() if errors else set(nodes)
+
+
+def _whole(reports: Sequence[Report]) -> Report:
+    """The runs of one node as one report."""
+    return replace(
+        reports[-1],
+        outcomes=tuple(outcome for report in reports for outcome in report.outcomes),
+        seconds=sum(report.seconds for report in reports),
+    )
+
+
+def _ended(trouble: Exception | None, seen: Seen) -> Exception:
+    """The first error, with how the nodes were left."""
+    if not isinstance(trouble, ToqueError):
+        return trouble or Failed("run-stopped", "the rollout was stopped")
+    left = [
+        f"{word}: {', '.join(sorted(names))}"
+        for word, names in (
+            ("put back", seen.back),
+            ("could not be put back", seen.stuck),
+            ("kept out of the balancer", seen.out),
+        )
+        if names
+    ]
+    if left:
+        told = trouble.trouble
+        trouble.trouble = replace(told, message=f"{told.message}; {'; '.join(left)}")
+    return trouble
