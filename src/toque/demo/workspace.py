@@ -95,7 +95,9 @@ def make(directory: Path, examples: Path, machine: str, server: str) -> Workspac
     if directory.exists():
         shutil.rmtree(directory)
     directory.mkdir(parents=True, mode=0o700)
-    ignored = shutil.ignore_patterns("__pycache__", ".pytest_cache", "*.pyc", ".venv", ".toque")
+    ignored = shutil.ignore_patterns(
+        "__pycache__", ".pytest_cache", "*.pyc", ".venv", ".toque", "secrets"
+    )
     shutil.copytree(examples / "thena-infra", directory / "thena-infra", ignore=ignored)
     space = Workspace(directory)
     shutil.copytree(examples / "thena", space.work, ignore=ignored)

@@ -251,7 +251,22 @@ class SecretStore:
 
 
 def _write_file(path: Path, data: bytes, mode: int) -> None:
-    """Atomic and durable.  A private file is closed to others before it has content."""
+    """Atomic and durable.  A private file is closed to others before it has content.
+
+    Raises ``AskedWrongly("file-unwritable")``; what was there is still there then.
+    """
+    try:
+        _replace(path, data, mode)
+    except OSError as error:
+        raise AskedWrongly(
+            "file-unwritable",
+            f"{path} cannot be written",
+            expected=f"room in {path.parent}, and the right to write there",
+            found=error.strerror or str(error),
+        ) from error
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
     path.parent.mkdir(exist_ok=True)
     staged = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

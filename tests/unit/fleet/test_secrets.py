@@ -1,5 +1,6 @@
 """The secret store keeps what it makes, for its recipients only."""
 
+import errno
 import json
 import shutil
 import stat
@@ -151,6 +152,21 @@ def test_store_does_not_show_its_texts(store):
     assert text not in shown
     assert "canary" not in shown
     assert store.texts() == {"thena/a": text, "thena/B": "canary"}
+
+
+def test_full_disk_leaves_what_was_kept(store, monkeypatch):
+    store.put("thena/a", "b")
+    before = {p.name: p.read_bytes() for p in store.folder.iterdir()}
+
+    def full(fd):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    error = caught(store.put, "thena/a", "other")
+    monkeypatch.undo()
+
+    assert (error.code, error.trouble.found) == ("file-unwritable", "No space left on device")
+    assert {p.name: p.read_bytes() for p in store.folder.iterdir()} == before
 
 
 # --- identities -----------------------------------------------------------------------------------
