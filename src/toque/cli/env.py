@@ -147,10 +147,12 @@ def diff(app: str, since: int | None, target: str, as_json: bool) -> None:
         return
     for node, one in nodes.items():
         said = one.unknown and f"cannot be compared: {one.unknown}"
-        click.echo(click.style(f"{node}:", bold=True) + printable(f" {said}" if said else ""))
+        click.echo(
+            click.style(printable(f"{node}:"), bold=True) + printable(f" {said}" if said else "")
+        )
         for mark, changed in (("+", one.added), ("~", one.changed), ("-", one.removed)):
             for name in changed:
-                click.echo(f"  {mark} {name}")
+                click.echo(printable(f"  {mark} {name}"))
 
 
 @env.command()

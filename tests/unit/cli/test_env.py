@@ -251,6 +251,18 @@ def test_recipients_are_added_listed_and_removed(env: Env, tmp_path: Path) -> No
     assert env("list", "--json").json["version"] == 1
 
 
+def test_names_that_a_node_made_up_do_not_drive_the_terminal(
+    env: Env, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = Pending(removed=("A\x1b[2J",))
+    monkeypatch.setattr("toque.cli.env._pending", lambda *given: {"web\x1b1": waits})
+
+    for words in (("list",), ("diff",)):
+        said = env(*words)
+        assert "\x1b" not in said.out
+        assert "A\ufffd[2J" in said.out
+
+
 def test_digests_compared() -> None:
     waits = compare({"A": "1", "B": "2", "C": "3"}, {"B": "2", "C": "4", "D": "5"})
 
