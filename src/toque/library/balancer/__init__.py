@@ -1,7 +1,7 @@
 """One address for the nodes of an app: nginx passes visitors on to those that are in.
 
 A layer names it for ``setup`` and for ``configure``, and an app names the layer as its
-``balancer``.  ``configure`` writes down who is in; a deploy converges it before and after it
+``balancer``.  Both write down who is in; a deploy converges ``configure`` before and after it
 switches a node, so that visitors are with the others meanwhile.
 """
 
@@ -32,15 +32,13 @@ class Balancer:
 
 
 def setup(r: Recipe) -> None:
-    """nginx, and the site of each app that names this node's layer as its balancer."""
+    """nginx, and the site of each app that names this node's layer as its balancer.
+
+    Those who are out have finished when this is done.
+    """
+    a = r.attributes(Balancer)
     r.include(nginx.install)
     r.add(Package("iproute2"))  # ss, which tells who is connected
-    r.include(configure)
-
-
-def configure(r: Recipe) -> None:
-    """Who is in, and who is out; those who are out have finished when this is done."""
-    a = r.attributes(Balancer)
     for one in r.balanced:
         nginx.site(r, one.app, site_text(r, one))
     r.include(nginx.run)
@@ -65,6 +63,4 @@ def _server(a: Balancer, member: Member) -> str:
     return f"{shown}:{member.port or a.member_port}"
 
 
-cookbook = Cookbook(
-    "balancer", attributes=Balancer, events={"setup": setup, "configure": configure}
-)
+cookbook = Cookbook("balancer", attributes=Balancer, events={"setup": setup, "configure": setup})
