@@ -131,9 +131,7 @@ class Many:
         ended = abreast([self._nodes[name] for name in move.nodes], work)
         for name, result in zip(move.nodes, ended):
             if isinstance(result, Exception):
-                self._errors[name] = result
-                if not isinstance(result, ToqueError):
-                    raise result
+                self._errors[name] = result  # a bug of ours, too: first all are put back
         return {n for n, r in zip(move.nodes, ended) if not isinstance(r, Exception)}
 
     def _build(self, place: Place, here: Here) -> None:
@@ -194,7 +192,12 @@ class Many:
         """
         before = self._built[place.node.name].before
         if before is None:
-            return  # its first release: there is nothing to go back to
+            raise Failed(
+                "nothing-to-roll-back",
+                f"{place.node.name} served no release of {self.app.name} before",
+                expected="a release that served before",
+                found="its first one",
+            )
         delivery = kept_delivery(self.app, before)
         until = time.monotonic() + self.patience_s
         while True:
@@ -235,8 +238,6 @@ class Many:
         if errors:
             for name in move.nodes:
                 self._errors[name] = errors[0]
-            if not isinstance(errors[0], ToqueError):
-                raise errors[0]
         return set() if errors else set(nodes)
 
 

@@ -42,6 +42,7 @@ class Fake:
     name: str
     fails: str = ""
     lost: int = 0
+    fresh: bool = False  # it served nothing before
     ran: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     began: bool = False
 
@@ -57,7 +58,8 @@ class Fake:
             self.lost -= 1
             return 1
         releases = [{"id": OLD, "commit": "0" * 40, "current": True, "deployed_at": "x"}]
-        say({"type": "facts", "facts": dataclasses.asdict(Facts()), "releases": releases})
+        kept = [] if self.fresh else releases
+        say({"type": "facts", "facts": dataclasses.asdict(Facts()), "releases": kept})
         line = stdin.readline()
         if not line:
             return 0
@@ -188,3 +190,30 @@ def test_a_node_that_stays_away_is_kept_out_and_named(scene: Callable[..., Scene
     assert here.told("web1")[-1] == BACK
     assert here.heard[-1] == frozenset({"web2"})
     assert "kept out of the balancer: web2" in message
+
+
+def test_first_releases_cannot_be_put_back_and_that_is_said(scene: Callable[..., Scene]) -> None:
+    here = scene(Fake("web1", fresh=True), Fake("web2", fresh=True, fails="current"))
+
+    with pytest.raises(ToqueError) as caught:
+        here.run()
+
+    assert "could not be put back: web1, web2" in caught.value.trouble.message
+    assert here.heard[-1] == frozenset({"web2"})  # web1 serves the new one; web2 nobody knows
+
+
+def test_a_bug_of_ours_puts_all_back_before_it_is_told(
+    scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = scene(Fake("web1"), Fake("web2"))
+    real = Many._switch
+
+    def broken(self: Many, place: Place, then: Any) -> None:
+        real(self, place, then)
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(Many, "_switch", broken)
+    with pytest.raises(RuntimeError, match="ours"):
+        here.run()
+
+    assert [here.told(name)[-1] for name in ("web1", "web2")] == [BACK, BACK]
