@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .node.resources.postgres_extension import PostgresExtension
     from .node.resources.postgres_grant import PostgresGrant
     from .node.resources.postgres_role import PostgresRole
+    from .node.resources.processes import Processes
     from .node.resources.reboot import Reboot
     from .node.resources.releases import Releases
     from .node.resources.retired import Retired
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from .node.resources.user import User
     from .node.resources.venv import Venv
     from .node.resources.web_address import WebAddress
+    from .node.resources.workers import Workers
     from .node.values import Secret
 
 _HOME = {
@@ -105,6 +107,7 @@ _HOME = {
     "PostgresExtension": "node.resources.postgres_extension",
     "PostgresGrant": "node.resources.postgres_grant",
     "PostgresRole": "node.resources.postgres_role",
+    "Processes": "node.resources.processes",
     "Reboot": "node.resources.reboot",
     "Recipe": "cookbooks.recipe",
     "Releases": "node.resources.releases",
@@ -122,6 +125,7 @@ _HOME = {
     "User": "node.resources.user",
     "Venv": "node.resources.venv",
     "WebAddress": "node.resources.web_address",
+    "Workers": "node.resources.workers",
 }
 
 __all__ = [
@@ -164,6 +168,7 @@ __all__ = [
     "PostgresExtension",
     "PostgresGrant",
     "PostgresRole",
+    "Processes",
     "Reboot",
     "Recipe",
     "Releases",
@@ -181,6 +186,7 @@ __all__ = [
     "User",
     "Venv",
     "WebAddress",
+    "Workers",
     "__version__",
 ]
 

@@ -66,3 +66,8 @@ class Transport(Protocol):
         Raises ``Unreachable``.
         """
         ...
+
+    def attended(self, words: Sequence[str], *, tty: bool) -> Sequence[str]:
+        """The argument list, for a process of ours, that runs constant ``words`` as root there
+        with that process's own input and output; on a terminal of its own with ``tty``."""
+        ...

@@ -12,7 +12,7 @@ from types import NoneType
 import pytest
 
 from source_tree import ROOT
-from toque.fleet.app import App, Build, Database, Migrations
+from toque.fleet.app import App, Build, Database, Migrations, Schedule, Worker
 from toque.fleet.layer import Layer
 from toque.fleet.node import Node
 from toque.fleet.stack import Stack
@@ -28,6 +28,8 @@ TABLES = {
     "[apps.NAME.build]": Build,
     "[apps.NAME.database]": Database,
     "[apps.NAME.migrations]": Migrations,
+    "[apps.NAME.workers.WORKER]": Worker,
+    "[apps.NAME.schedules.JOB]": Schedule,
 }
 
 
@@ -46,6 +48,8 @@ def type_word(annotation: object) -> str:
         return type_word(next(a for a in arguments if a is not NoneType))
     if annotation == Mapping[str, Mapping[str, typing.Any]]:
         return "tables by cookbook"
+    if any(dataclasses.is_dataclass(argument) for argument in arguments):
+        return "tables"  # each with a name of the user's
     return expectation(annotation)
 
 

@@ -40,9 +40,11 @@ ELSEWHERE = {
     "earlier",
     "instance",
     "migration",
+    "processes",
     "releases",
     "retired",
     "venv",
+    "workers",
 }
 
 Run = Callable[[str], dict[str, str]]

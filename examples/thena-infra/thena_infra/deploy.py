@@ -28,6 +28,9 @@ def deploy(r: Recipe) -> None:
             unit=r.render("unit.service.j2", app=r.app, here=here, a=a),
         )
 
+        # Workers and jobs on a schedule, where toque.toml declares some.
+        python_app.processes(r, here)
+
         # `alembic upgrade head`, with the new code, before any visitor sees it.
         python_app.migrate(r, here)
 

@@ -31,6 +31,7 @@ class LocalTransport:
         runtime: Callable[[], Runtime] = shipping.runtime,
     ) -> None:
         self.name = name
+        self._enter = tuple(enter)
         self._command = (*enter, *shipping.python_command(python))
         self._python = python
         self._state = state
@@ -45,6 +46,10 @@ class LocalTransport:
             channel, self._runtime(), argv, explain=self._not_started, state=self._state
         )
         return channel
+
+    def attended(self, words: Sequence[str], *, tty: bool) -> tuple[str, ...]:
+        """The argument list that runs ``words`` here: our terminal is theirs."""
+        return (*self._enter, *words)
 
     def _missing(self, found: str) -> Unreachable:
         return Unreachable(

@@ -28,6 +28,9 @@ class MemoryTransport:
         self.opened.append(tuple(argv))
         return MemoryChannel(self._main, argv)
 
+    def attended(self, words: Sequence[str], *, tty: bool) -> tuple[str, ...]:
+        return ("tty" if tty else "pipe", *words)
+
 
 class MemoryChannel:
     """A ``Channel`` over two queues, with the same promises as the one over pipes."""

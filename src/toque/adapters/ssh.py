@@ -106,6 +106,21 @@ class SshTransport:
         )
         return channel
 
+    def attended(self, words: Sequence[str], *, tty: bool) -> tuple[str, ...]:
+        """The argument list that runs ``words`` there with our own terminal or pipes."""
+        sudo = ("sudo", "-n", "--") if self._become else ()
+        command = ssh_command(
+            self.target,
+            known_hosts=self._keys.path,
+            strict="yes",
+            remote=shlex.join((*sudo, *words)),
+        )
+        if not tty:
+            return command
+        no_tty = command.index("RequestTTY=no")
+        kept = [word for at, word in enumerate(command) if at not in (1, no_tty - 1, no_tty)]
+        return (kept[0], "-tt", *kept[1:])
+
     def _connected(self, begun: Begun = lambda command: None) -> PipeChannel:
         command = ssh_command(
             self.target,

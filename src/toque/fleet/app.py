@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Literal
 
 from ..node.record import dataclass
@@ -50,6 +50,34 @@ class Migrations:
 
 
 @dataclass(frozen=True)
+class Worker:
+    """``count`` processes of ``command``.  ``rule`` says how a release follows another: new ones
+    start before the old ones stop (``overlap``), after (``gap``), or after and never two at once
+    (``one``).  ``stop_signal`` asks them to end, ``stop_within`` is how many seconds they have."""
+
+    command: tuple[str, ...]
+    count: int = 1
+    rule: Literal["overlap", "gap", "one"] = "overlap"
+    stop_signal: Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"] = "TERM"
+    stop_within: int = 60
+
+    @property
+    def most(self) -> int:
+        """How many of it there may be."""
+        return 1 if self.rule == "one" else 64
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """``command`` at each time ``at`` (a calendar event of systemd.time(7)).  When one is due
+    ``while_running`` another, it is left out (``skip``) or follows it (``wait``)."""
+
+    command: tuple[str, ...]
+    at: str
+    while_running: Literal["skip", "wait"] = "skip"
+
+
+@dataclass(frozen=True)
 class App:
     """``root`` is the folder inside the repository that holds the app; ``health`` the path the
     rehearsal asks for ``answers`` good answers in a row, all of them ``starts_within`` seconds
@@ -80,6 +108,8 @@ class App:
     migrate: tuple[str, ...] = ()
     build: Build | None = None
     migrations: Migrations = Migrations()
+    workers: Mapping[str, Worker] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     keep: int = 5
     harmless_keys: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
@@ -128,6 +158,14 @@ class App:
         """
         own = self.database is not None and not self.database.host
         return tuple(nodes if own else nodes[:1]) if self.migrate else ()
+
+    def scaled(self, scale: Mapping[str, int]) -> App:
+        """With these numbers of processes (``web`` is the server's); unknown names do nothing."""
+        workers = {
+            name: replace(worker, count=min(scale.get(name, worker.count), worker.most))
+            for name, worker in self.workers.items()
+        }
+        return replace(self, processes=max(1, scale.get("web", self.processes)), workers=workers)
 
     @property
     def variables(self) -> frozenset[str]:

@@ -68,6 +68,7 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
     for name, most in (("lock_timeout", 3600), ("statement_timeout", 86400),
                        ("within", 86400), ("waits", 3600)):  # fmt: skip
         names.within(getattr(app.migrations, name), 1, most, at / "migrations" / name)
+    _processes(app, at)
     for name, value in app.env.items():
         names.variable(name, at / "env" / name)
         names.value(value, at / "env" / name)
@@ -119,6 +120,27 @@ def check_sites(apps: Mapping[str, App], at: Spot) -> None:
                 found=f"{domain} in {other} and {app.name}",
                 hint="take it out of one of them",
                 place=str(spot),
+            )
+
+
+def _processes(app: App, at: Spot) -> None:
+    """Workers and schedules; one name is one unit, so they share theirs."""
+    for name, worker in app.workers.items():
+        names.process_name(name, at / "workers" / name)
+        names.program(worker.command, at / "workers" / name / "command")
+        names.within(worker.count, 1, worker.most, at / "workers" / name / "count")
+        names.within(worker.stop_within, 1, 86400, at / "workers" / name / "stop_within")
+    for name, schedule in app.schedules.items():
+        names.process_name(name, at / "schedules" / name)
+        names.program(schedule.command, at / "schedules" / name / "command")
+        names.calendar(schedule.at, at / "schedules" / name / "at")
+        if name in app.workers:
+            raise AskedWrongly(
+                "process-twice",
+                f"{name} of app {app.name} is a worker and a schedule",
+                expected="one name for one of them",
+                found=name,
+                place=str(at / "schedules" / name),
             )
 
 

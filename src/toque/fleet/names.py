@@ -26,6 +26,8 @@ _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 _ENTRY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(\))?")  # "()": a factory, which is called
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+")  # Debian policy, 5.6.1
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_@+.,-]+(/[A-Za-z0-9_@+.,-]+)*")
+_PROCESS = re.compile(r"[a-z][a-z0-9_]{0,23}")
+_CALENDAR = re.compile(r"[A-Za-z0-9 *:/.,~+_-]+")
 _COOKBOOK = re.compile(r"[a-z][a-z0-9_]*")
 _PYTHON = re.compile(r"3(\.\d{1,2}){0,2}")
 _SCP = re.compile(r"(?P<user>[^@/:\s]+)@(?P<host>[^@/:\s]+):(?P<path>[^:].*)")
@@ -187,6 +189,25 @@ def command(words: Sequence[str], spot: Spot) -> None:
         raise _refuse("a command", "a program and its arguments", "[]", spot)
     for word in words:
         value(word, spot)
+
+
+def process_name(text: str, spot: Spot) -> None:
+    """Of a worker or a schedule; part of a unit's name."""
+    if not _PROCESS.fullmatch(text):
+        raise _refuse("a usable name", "a-z first, then a-z 0-9 _, at most 24", text, spot)
+
+
+def program(words: Sequence[str], spot: Spot) -> None:
+    """A command whose program stands in a unit as it is."""
+    command(words, spot)
+    if not _PLAIN_PATH.fullmatch(words[0].lstrip("/")):
+        raise _refuse("a program", "a name or a path of plain letters", words[0], spot)
+
+
+def calendar(text: str, spot: Spot) -> None:
+    if not _CALENDAR.fullmatch(text):
+        expected = "a calendar event of systemd.time(7), such as *-*-* 03:30"
+        raise _refuse("a time", expected, text, spot)
 
 
 def package(text: str, spot: Spot) -> None:

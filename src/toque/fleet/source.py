@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..node.record import dataclass
+from collections.abc import Mapping
+
+from ..node.record import dataclass, field
 from ..node.values import Blob
 
 
@@ -20,7 +22,8 @@ class Source:
 
     ``migrates`` is whether the node that the plan is for runs the migrations: of all nodes of a
     deployment that share a database, one does.  ``allow_unsafe_migration`` and ``by`` (who asks
-    for the deploy) go to that step; none of the three is part of what a release is.
+    for the deploy) go to that step; none of the three is part of what a release is.  ``scale`` is
+    how many processes somebody asked for on that node, by name: the app has these numbers already.
     """
 
     lock: bytes
@@ -35,6 +38,7 @@ class Source:
     by: str = ""
     host_keys: str = ""
     login: str = ""
+    scale: Mapping[str, int] = field(default_factory=dict)
 
 
 def token_name(app: str) -> str:

@@ -1,5 +1,5 @@
 """The node's program: ``facts | check [APP] | apply [APP] | attach RUN | call RUN | runs |
-releases APP | repository | survey``.
+releases APP | repository | survey | once``.
 
 Lines of JSON come back on standard output; an order (and bytes too large for a line) come in on
 standard input.  ``check`` and ``apply`` tell the facts first, and the releases of ``APP``, so that
@@ -67,8 +67,27 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
 
         say({"type": "survey", **survey.look()})
         return 0
+    if command == "once":
+        return once(stdin, say)
     say({"type": "refused", "code": "node-command-unknown", "found": command})
     return 2
+
+
+def once(stdin: BinaryIO, say: "Speaker") -> int:
+    """Put a one-off command down, for a second connection to run: see ``oneoff.py``."""
+    from . import agent, oneoff
+    from .errors import StepFailed
+    from .realsystem import RealSystem
+    from .wire import facts_from
+
+    agent.install()
+    system = RealSystem(facts_from(facts.look()))
+    try:
+        say({"type": "once", "token": oneoff.put_down(system, json.loads(stdin.readline()))})
+    except StepFailed as error:
+        say({"type": "refused", "code": error.code, "found": error.message})
+        return 2
+    return 0
 
 
 class Speaker:

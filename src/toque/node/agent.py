@@ -1,6 +1,7 @@
 """``toque-node``: what a node knows of itself, for whoever is logged in there as root.
 
-It needs no controller and no network; it reads what runs have left and changes nothing.
+It needs no controller and no network; it reads what runs have left and changes nothing.  ``once``
+is the other end of ``toque run``.
 """
 
 import contextlib
@@ -51,7 +52,15 @@ def main(argv: List[str], state: str = journal.STATE) -> int:
     log = commands.add_parser("log", help="the runs on record, or all that one has said")
     log.add_argument("run", nargs="?", default="")
     commands.add_parser("facts", help="what this machine is, as JSON")
+    once = commands.add_parser("once", help="run what toque run has put down; not for people")
+    once.add_argument("token")
     asked = parser.parse_args(argv)
+    if asked.command == "once":
+        from . import oneoff
+        from .realsystem import RealSystem
+        from .wire import facts_from
+
+        return oneoff.run(RealSystem(facts_from(facts.look())), asked.token)
     if asked.command == "facts":
         print(json.dumps(facts.look(), indent=1))
         return 0

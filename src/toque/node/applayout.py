@@ -13,14 +13,14 @@ release it runs and an app ``shop`` never takes a unit of ``shop-admin`` for its
 import re
 from typing import Optional
 
-_ID = "[0-9a-f]{12}-[0-9a-f]{6}"
+ID = "[0-9a-f]{12}-[0-9a-f]{6}"
 
 UNITS = "/etc/systemd/system"
 
 
 def is_release(name: str) -> bool:
     """Whether ``name`` has the form of a release ID."""
-    return re.fullmatch(_ID, name) is not None
+    return re.fullmatch(ID, name) is not None
 
 
 def unit_name(app: str, release: str) -> str:
@@ -29,7 +29,7 @@ def unit_name(app: str, release: str) -> str:
 
 def release_of(app: str, unit: str) -> Optional[str]:
     """The release ID that ``unit`` runs, or None when it is not a unit of ``app``."""
-    found = re.fullmatch(re.escape(app) + "-(" + _ID + r")\.service", unit)
+    found = re.fullmatch(re.escape(app) + "-(" + ID + r")\.service", unit)
     return found.group(1) if found else None
 
 
@@ -54,6 +54,11 @@ def deploy_key_path(app: str) -> str:
 def known_hosts_path(app: str) -> str:
     """The host keys that a fetch of ``app`` may meet, and no others."""
     return f"{apps_path(app)}/known_hosts"
+
+
+def scale_path(app: str) -> str:
+    """How many processes somebody asked for, by name: JSON."""
+    return f"{apps_path(app)}/scale.json"
 
 
 def app_path(app: str) -> str:

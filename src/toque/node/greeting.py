@@ -1,17 +1,36 @@
 """The first thing a node says on a connection: what it is."""
 
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any, Dict
 
 from . import facts
 
+if TYPE_CHECKING:
+    from .system import System
+
 
 def greeting(app: str = "") -> Dict[str, Any]:
-    """The facts and, with ``app``, the releases that this node keeps of that app."""
+    """The facts and, with ``app``, the releases that this node keeps of that app and the numbers
+    of its processes that somebody asked for."""
     told: Dict[str, Any] = {"type": "facts", "facts": facts.look()}
     if app:
         from .realsystem import RealSystem
         from .resources.releases import list_releases
         from .wire import facts_from
 
-        told["releases"] = list_releases(RealSystem(facts_from(told["facts"])), app)
+        system = RealSystem(facts_from(told["facts"]))
+        told["releases"] = list_releases(system, app)
+        told["scale"] = _scale(system, app)
     return told
+
+
+def _scale(system: "System", app: str) -> Dict[str, Any]:
+    import json
+
+    from .applayout import scale_path
+    from .contents import text_at
+
+    try:
+        found = json.loads(text_at(system, scale_path(app)) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

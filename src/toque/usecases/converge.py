@@ -141,6 +141,13 @@ class Session:
         """The releases of the session's app that the node keeps, newest deployment first."""
         return [entry for entry in self._told.get("releases", ()) if isinstance(entry, dict)]
 
+    @property
+    def scale(self) -> Mapping[str, int]:
+        """How many processes of the session's app somebody asked for there, by name."""
+        told = self._told.get("scale")
+        pairs = told.items() if isinstance(told, dict) else ()
+        return {str(k): v for k, v in pairs if type(v) is int and 0 <= v <= 512}
+
     def carry_out(
         self, parcel: Parcel, *, by: str, watch: Watch, stop: Stop | None = None
     ) -> Report:

@@ -72,6 +72,7 @@ def deploy(
     allow_unsafe_migration: bool = False,
     balancers: Sequence[Place] = (),
     batch: str = "1",
+    scale: Mapping[str, int] | None = None,
     watch: Callable[[str], Watch],
     stop: Stop | None = None,
     say: Callable[[str], None] = lambda text: None,
@@ -82,21 +83,24 @@ def deploy(
     Several places, or one behind ``balancers``, go together, ``batch`` (``2``, ``50%``) of them at
     a time; ``say`` is told each move of theirs (``many.py``).  Migrations are run by the nodes that
     ``App.migrating`` names, the first as a rule; with ``allow_unsafe_migration`` also those that
-    the release which serves cannot live with.  ``watch`` is called with a node's name and gives
-    what watches its events.  Raises what ``delivery_of`` and ``converge`` raise, ``Failed`` for the
-    first node whose step failed; then all serve what they served.
+    the release which serves cannot live with.  ``scale`` are numbers of processes that each node
+    keeps from now on, beside those it was given before.  ``watch`` is called with a node's name and
+    gives what watches its events.  Raises what ``delivery_of`` and ``converge`` raise, ``Failed``
+    for the first node whose step failed; then all serve what they served.
     """
     size = batch_of(batch, len(places))
     migrating = app.migrating([place.node.name for place in places])
 
-    def on(node: str, delivery: Delivery) -> Delivery:
+    def on(node: str, delivery: Delivery, kept: Mapping[str, int]) -> Delivery:
+        numbers = {**kept, **(scale or {})}
         source = replace(
             delivery.source,
             migrates=node in migrating,
             allow_unsafe_migration=allow_unsafe_migration,
             by=site.by,
+            scale=numbers,
         )
-        return replace(delivery, source=source)
+        return replace(delivery, app=delivery.app.scaled(numbers), source=source)
 
     with scratch_directory(site.state) as scratch:
         many = Many(
@@ -141,7 +145,8 @@ def _alone(many: Many, place: Place) -> Deployed:
             ref = many.serving(session.releases) if many.serving else many.ref
             with opened(site, app, place) as repository:
                 delivery = delivery_of(site, app, repository, ref=ref, scratch=scratch, known=known)
-            delivery = many.on(name, delivery)
+            numbers = session.scale
+            delivery = many.on(name, delivery, numbers)
             return _deliver(site, place, session, delivery=delivery, watch=tell, stop=stop)
     except StepError as error:
         if error.code != "bundle-incomplete":
@@ -149,7 +154,7 @@ def _alone(many: Many, place: Place) -> Deployed:
     with Session(place.transport) as session, opened(site, app, place) as repository:
         commit = delivery.release.commit
         delivery = delivery_of(site, app, repository, ref=commit, scratch=scratch)
-        delivery = many.on(name, delivery)
+        delivery = many.on(name, delivery, numbers)
         return _deliver(site, place, session, delivery=delivery, watch=tell, stop=stop)
 
 

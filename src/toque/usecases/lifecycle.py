@@ -37,7 +37,9 @@ from .packages import packages_of
 from .repository import login_of
 from .site import Repository, Site
 
-WRITING_KINDS = ("checkout", "venv", "file", "directory", "link", "unit", "command", "migration")
+WRITING_KINDS = (
+    "checkout", "venv", "file", "directory", "link", "unit", "command", "migration", "processes",
+)  # fmt: skip
 TRANSPORT_FIELDS = (
     "bundle", "url", "key_path", "known_hosts", "host_keys", "token", "login", "refs",
 )  # fmt: skip

@@ -58,8 +58,9 @@ class Served:
 class Many:
     """``places`` get ``ref`` of ``app``; ``say`` is told of each move in words.
 
-    ``on`` makes a delivery that of a node; ``first`` are those that migrate.  ``serving`` finds
-    what a node serves in its releases, when that is what each is to get instead of ``ref``.
+    ``on`` makes a delivery that of a node, with the numbers of processes it was given before;
+    ``first`` are those that migrate.  ``serving`` finds what a node serves in its releases, when
+    that is what each is to get instead of ``ref``.
     ``balancers`` pass visitors on to ``members``, names of nodes.
     """
 
@@ -70,7 +71,7 @@ class Many:
     compile: Compile
     watch: Callable[[str], Watch]
     scratch: Path
-    on: Callable[[str, Delivery], Delivery]
+    on: Callable[[str, Delivery, Mapping[str, int]], Delivery]
     first: Sequence[str] = ()
     serving: Callable[[Sequence[Mapping[str, Any]]], str] | None = None
     batch: int = 1
@@ -148,7 +149,8 @@ class Many:
             before = next((r for r in session.releases if r.get("current")), None)
             known = [] if whole else [str(entry["commit"]) for entry in session.releases]
             ref = self.serving(session.releases) if self.serving else self.ref
-            delivery = self.on(name, here(partial(self._delivery, place, ref, known)))
+            made = here(partial(self._delivery, place, ref, known))
+            delivery = self.on(name, made, session.scale)
             release, sent = here(partial(self.compile, place, session, delivery))
             parts = parts_of(sent)
             self._built[name] = Built(delivery, release, parts, before)

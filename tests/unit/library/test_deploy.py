@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from toque.cookbooks.cookbook import Cookbook
+from toque.fleet.app import Schedule, Worker
 from toque.library.python_app import cookbook as python_app
 from toque.node.inits.translate import translate
 from toque.node.inits.unitfile import parse
@@ -19,8 +20,10 @@ UNIT = f"thena-{ID}.service"
 PATH = f"/srv/www/thena/releases/{ID}"
 SWITCH = [
     f"instance:{UNIT}",
+    f"workers:start thena {ID}",
     "current:/srv/www/thena/current",
     "retired:thena",
+    f"workers:only thena {ID}",
     "releases:thena",
 ]
 
@@ -97,6 +100,35 @@ def test_migration_runs_as_the_app_with_its_variables_once_per_release(plan_of: 
     assert fields["user"] == "thena"
     assert fields["environment_file"] == f"/etc/toque/apps/thena/{ID}.env"
     assert (fields["variable"], fields["release"]) == ("DATABASE_URL", ID)
+
+
+def test_workers_and_schedules_are_units_of_the_release(plan_of: Compile) -> None:
+    app = replace(
+        THENA,
+        workers={"mail": Worker(("celery", "-A", "shop 100%"), count=2, rule="one")},
+        schedules={
+            "tidy": Schedule(("python", "tidy.py"), "daily"),
+            "late": Schedule(("bin/late",), "*:0/5", while_running="wait"),
+        },
+    )
+    units = plan_of((python_app, "deploy"), app=app).step(f"processes:thena {ID}").fields["units"]
+
+    release = f"thena-{ID}"
+    assert set(units) == {
+        f"{release}-mail-1.service", f"{release}-mail-2.service", f"{release}-tidy.timer",
+        f"{release}-tidy.service", f"{release}-late.timer", f"{release}-late.service",
+        f"{release}-late-due.service", f"{release}-late.path",
+    }  # fmt: skip
+    mail = units[f"{release}-mail-1.service"]
+    start = f'{PATH}/.toque/venv/bin/celery -A "shop 100%%"'
+    lock = "/srv/www/thena/shared/.toque-mail.lock"
+    assert f"ExecStart=/usr/bin/flock --no-fork {lock} {start}\n" in mail
+    assert "Rule=one\n" in mail
+    assert f"EnvironmentFile=/etc/toque/apps/thena/{ID}.env\n" in mail
+    assert "PathExists=/srv/www/thena/shared/.toque-late.due" in units[f"{release}-late.path"]
+    assert f"Unit={release}-late-due.service" in units[f"{release}-late.timer"]
+    for text in units.values():
+        assert "User=root" not in text
 
 
 def test_app_without_migrations_has_no_such_step(plan_of: Compile) -> None:

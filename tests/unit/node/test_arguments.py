@@ -91,6 +91,9 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
     },
     "postgres_role": {"name": "a", "password": "x"},
     "reboot": {},
+    "processes": {
+        "app": "a", "release": ID, "units": {f"a-{ID}-mail-1.service": "[Service]\n"},
+    },
     "releases": {"app": "a", "current": ID, "user": "app", "keep": 1},
     "retired": {"app": "a", "keep_unit": f"a-{ID}.service", "drain_s": 0.01},
     "service": {"name": "a", "running": True, "enabled": True},
@@ -111,6 +114,7 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
         "user": "app", "group": "app",
     },
     "web_address": {"port": 80, "names": ("a.example",), "ours": ("a",)},
+    "workers": {"app": "a", "release": ID},
 }  # fmt: skip
 
 

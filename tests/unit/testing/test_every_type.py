@@ -103,9 +103,11 @@ LATER = {
     "drained": "part of a deploy behind a balancer",
     "instance": "part of a deploy",
     "migration": "part of a deploy",
+    "processes": "part of a deploy",
     "releases": "part of a deploy",
     "retired": "part of a deploy",
     "venv": "part of a deploy",
+    "workers": "part of a deploy",
 }
 QUIET = {
     "http_check",

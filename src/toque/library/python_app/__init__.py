@@ -9,6 +9,7 @@
         python_app.environment(r, here)
         python_app.complete(r, here)
         python_app.serve_by(r, here, settings=r.render(...), unit=r.render(...))
+        python_app.processes(r, here)
         python_app.migrate(r, here)
     python_app.switch(r, here)
 
@@ -24,6 +25,7 @@ from .accounts import PythonApp, setup
 from .files import complete
 from .layout import Layout, layout
 from .migrations import migrate
+from .processes import processes
 from .steps import environment, fetch, serve_by, switch
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "fetch",
     "layout",
     "migrate",
+    "processes",
     "serve_by",
     "setup",
     "switch",
@@ -55,6 +58,7 @@ def deploy(r: Recipe) -> None:
         environment(r, here)
         complete(r, here)
         serve_by(r, here, settings=server.settings(r, here), unit=server.unit(r, here))
+        processes(r, here)
         migrate(r, here)
     switch(r, here)
 

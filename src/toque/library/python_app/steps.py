@@ -16,6 +16,7 @@ from toque import (
     Retired,
     Unit,
     Venv,
+    Workers,
 )
 from toque.fleet.source import token_name
 from toque.node.applayout import deploy_key_path, known_hosts_path
@@ -122,8 +123,10 @@ def switch(r: Recipe, here: Layout) -> None:
             timeout_s=float(app.starts_within),
         )
     )
+    r.add(Workers(app.name, release=here.id))
     if count := earlier_releases(app):
         r.add(Earlier(app.name, release=here.id, count=count))
     r.add(Current(here.current, release=f"releases/{here.id}", unit=here.unit, app=app.name))
     r.add(Retired(app.name, keep_unit=here.unit))
+    r.add(Workers(app.name, release=here.id, only=True))
     r.add(Releases(app.name, current=here.id, user=app.deploy_user, keep=app.keep))

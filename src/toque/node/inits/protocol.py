@@ -104,6 +104,10 @@ class InitSystem(Protocol):
         """Stop it and wait for its end; nothing happens when it does not run."""
         ...
 
+    def stop_all(self, names: Sequence[str]) -> None:
+        """As ``stop`` for each, side by side where the init system can."""
+        ...
+
     def restart(self, name: str) -> None:
         """Restart it; a service that never ran is started."""
         ...

@@ -86,6 +86,10 @@ class Supervisor:
         for directory in translation.runtime if translation else ():
             self._system.remove_tree(f"/run/{directory}")
 
+    def stop_all(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.stop(name)
+
     def restart(self, name: str) -> None:
         if not self._take_over(name):
             self._end(name)

@@ -67,6 +67,10 @@ class Systemd:
         # A template is stopped by stopping what was made from it: systemctl(1), "Unit patterns".
         self._act("stop", name.replace("@.", "@*."), *self.state(name).members)
 
+    def stop_all(self, names: Sequence[str]) -> None:
+        if names:
+            self._act("stop", *names)
+
     def restart(self, name: str) -> None:
         self._refresh(name)
         self._pardon(name)

@@ -41,6 +41,7 @@ CLASSES: Dict[str, str] = {
     "postgres_extension": "PostgresExtension",
     "postgres_grant": "PostgresGrant",
     "postgres_role": "PostgresRole",
+    "processes": "Processes",
     "reboot": "Reboot",
     "releases": "Releases",
     "retired": "Retired",
@@ -56,6 +57,7 @@ CLASSES: Dict[str, str] = {
     "user": "User",
     "venv": "Venv",
     "web_address": "WebAddress",
+    "workers": "Workers",
 }
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any, ClassVar, Dict, FrozenSet, List, Optional, Sequence, Set
 
-from .. import git
+from .. import git, workers
 from ..applayout import UNITS, app_path, apps_path, is_release, unit_name
 from ..errors import StepFailed
 from ..history import previous_release, read_history
@@ -67,6 +67,15 @@ class Releases(Resource):
                 init.disable(unit, later=True)  # unload catches up
             system.remove(f"{UNITS}/{unit}")
             init.unload(unit)
+        parts = [p.unit for p in workers.parts(system, self.app) if p.release == release]
+        for name in parts:
+            init = choose(system)
+            init.stop(name)
+            if init.state(name).enabled:
+                init.disable(name, later=True)
+            system.remove(f"{UNITS}/{name}")
+        for name in parts:
+            choose(system).unload(name)
         settings = apps_path(self.app)  # ID.env, and what the app server is given beside it
         for name in system.names(settings):
             if name.startswith(f"{release}."):
@@ -122,7 +131,8 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
                 "created": str(written.get("created", "")),
                 "environment": written.get("environment"),
                 "current": name == current,
-                "running": init.state(unit_name(app, name)).running,
+                "running": init.state(unit_name(app, name)).running
+                or bool(workers.alive(system, app, name)),
                 "deployed_at": switched.get(name, ""),
                 "migrations": applied_for(records, name),
                 "since": applied_since(records, name),
