@@ -131,7 +131,7 @@ def test_django_gets_its_database_its_tables_and_its_variables(fresh: Fresh) -> 
     assert fresh.get("/admin/login/", "shop.example")[0] == 200
     assert fresh.get("/static/admin/css/base.css", "shop.example")[0] == 200  # it was collected
     again = fresh.up(folder)  # all of it is known by now
-    assert again["setup"]["changed"] == 0
+    assert {one["status"] for one in again["setup"]["outcomes"]} <= {"ok", "skipped"}
     assert again["apps"][0]["changed"] == 0
 
 

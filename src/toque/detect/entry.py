@@ -144,6 +144,9 @@ def _candidates(modules: Sequence[Module], paths: Sequence[str]) -> list[Candida
         if RANKS.get(module.stem, 9) == 0:
             for made in _imported(module, objects, paths):
                 objects.setdefault((module.path, made.name), made)
+        if RANKS.get(module.stem, 9) == 0 and not any(path == module.path for path, _ in objects):
+            for made in _meant(module):
+                objects[module.path, made.name] = made
     found = list(objects.values())
     good = [f for f in factories.values() if not f.words.endswith("needs arguments")]
     return found or good
@@ -167,8 +170,8 @@ def _objects(
                 made_by = _factory_of(origin, module, factories, paths)
                 if made_by is None:
                     continue
-                framework, interface = made_by.framework, made_by.interface
-                words = f"{names[0]} = {made_by.name}(...)"
+                framework, interface = made_by
+                words = f"{names[0]} = {origin.rpartition('.')[2]}(...)"
             for name in names:
                 found[name] = Candidate(module, name, framework, interface, statement.lineno, words)
             break
@@ -188,12 +191,17 @@ def _factory_of(
     module: Module,
     factories: Mapping[tuple[str, str], Candidate],
     paths: Sequence[str],
-) -> Candidate | None:
+) -> tuple[str, Interface] | None:
+    """What a function makes: a factory of the project, or one of a package by its usual name."""
     if not origin:
         return None
-    if (module.path, origin) in factories:
-        return factories[module.path, origin]
-    return factories.get(_where(origin, module, paths))
+    known = factories.get((module.path, origin)) or factories.get(_where(origin, module, paths))
+    if known is not None:
+        return known.framework, known.interface
+    package, _, name = origin.rpartition(".")
+    if name in FACTORIES and package and not package.startswith("."):
+        return f"{package.partition('.')[0]}'s", "asgi" if module.stem == "asgi" else "wsgi"
+    return None
 
 
 def _where(origin: str, module: Module, paths: Sequence[str]) -> tuple[str, str]:
@@ -216,6 +224,21 @@ def _imported(
                     Candidate(module, name, made.framework, made.interface, statement.lineno, words)
                 )
     return found
+
+
+def _meant(module: Module) -> list[Candidate]:
+    """``application`` or ``app`` of a wsgi.py or asgi.py, wherever it comes from."""
+    interface: Interface = "asgi" if module.stem == "asgi" else "wsgi"
+    for statement in top_statements(module.body):
+        names, _ = assigned(statement)
+        if isinstance(statement, ast.ImportFrom):
+            names = [alias.asname or alias.name for alias in statement.names]
+        for name in names:
+            if name in ("application", "app"):
+                words = f"{module.stem}.py has {name}"
+                kind = interface.upper()
+                return [Candidate(module, name, kind, interface, statement.lineno, words)]
+    return []
 
 
 def _factories(module: Module) -> list[Candidate]:

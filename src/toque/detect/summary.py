@@ -16,7 +16,7 @@ def lines(found: Detected) -> Iterator[Line]:
     yield from _environment(found)
     yield from _files(found)
     for process in found.processes:
-        yield process.kind, f"{process.name}: {process.command}", str(process.why)
+        yield process.kind, f"{process.name}, not started: {process.command}", str(process.why)
     for note in found.notes:
         yield "note", note.words, f"{note.path}:{note.line}" if note.line else note.path
 
