@@ -43,7 +43,7 @@ def answers(found: Detected, hosts: Sequence[str]) -> Answers:
     closed = any("ALLOWED_HOSTS" in note.words for note in found.notes)
     for variable in found.variables:
         name = variable.name
-        if found.database is not None and name == found.database.variable:
+        if found.database is not None and name in found.database.variables:
             continue
         if is_generated(variable):
             generated[name] = variable.why

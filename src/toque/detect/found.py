@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Interface = Literal["wsgi", "asgi"]
@@ -93,9 +93,17 @@ class Variable:
 
 @dataclass(frozen=True)
 class Database:
+    """``parts`` maps pieces (``name``, ``user``, ``password``, ``host``, ``port``) to variables;
+    ``variable`` is then one that nobody reads."""
+
     variable: str
     scheme: str
     why: Reason
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> frozenset[str]:
+        return frozenset({self.variable, *self.parts.values()})
 
 
 @dataclass(frozen=True)

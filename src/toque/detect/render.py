@@ -39,6 +39,9 @@ def as_toml(found: Detected, answers: Answers, place: Place, *, head: str = HEAD
     lines = [head]
     lines += ["[stack]", f"name = {_text(place.name)}", ""]
     lines += ["[layers.web]", f"setup = {_list(setup)}", 'deploy = ["python_app"]', ""]
+    if found.database and found.database.parts:
+        lines += ["# The app reads a host, which is this machine; others cannot connect."]
+        lines += ["[layers.web.attributes.postgresql]", 'listen = "localhost"', ""]
     for name, address in place.nodes.items():
         lines += [f"[nodes.{name}]", f"address = {_text(address)}", 'layer = "web"', ""]
     lines += _app(found, answers, place)
@@ -126,8 +129,9 @@ def _tables(found: Detected, answers: Answers, place: Place) -> list[str]:
         lines += [
             f"variable = {_text(database.variable)}",
             f"scheme = {_text(database.scheme)}",
-            "",
         ]
+        lines += [f"parts.{part} = {_text(name)}" for part, name in database.parts.items()]
+        lines += [""]
     lines += [line for process in found.processes for line in _process(process)]
     return lines
 

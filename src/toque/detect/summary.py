@@ -39,7 +39,7 @@ def _program(found: Detected) -> Iterator[Line]:
 
 def _environment(found: Detected) -> Iterator[Line]:
     for variable in found.variables:
-        if found.database and variable.name == found.database.variable:
+        if found.database and variable.name in found.database.variables:
             continue
         value = "generated" if is_generated(variable) else "has a default"
         if variable.needed and not is_generated(variable):
@@ -47,6 +47,8 @@ def _environment(found: Detected) -> Iterator[Line]:
         yield "variable", f"{variable.name}, {value}", str(variable.why)
     if found.database:
         value = f"PostgreSQL in {found.database.variable} ({found.database.scheme}://)"
+        if found.database.parts:
+            value = f"PostgreSQL in {', '.join(sorted(found.database.parts.values()))}"
         yield "database", value, str(found.database.why)
 
 

@@ -34,6 +34,22 @@ _MADE = frozenset(  # classes whose objects are called
     )
 )
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PIECES = {
+    "NAME": "name",
+    "DB": "name",
+    "DATABASE": "name",
+    "USER": "user",
+    "USERNAME": "user",
+    "PASSWORD": "password",
+    "PASS": "password",
+    "HOST": "host",
+    "SERVER": "host",
+    "PORT": "port",
+}
+_PIECE = re.compile(
+    r"(?P<start>(?:[A-Z]+_)?(?:POSTGRES|POSTGRESQL|PG|DB|DATABASE|SQL))_?"
+    rf"(?P<piece>{'|'.join(_PIECES)})"
+)
 # Drivers of PostgreSQL and the first word of a URL by which SQLAlchemy chooses them.
 _DRIVERS = {
     "psycopg2": "postgresql",
@@ -72,14 +88,32 @@ def find_database(
     """A PostgreSQL to be made: the code reads a URL for it, and the lock has a driver."""
     driver = next((d for d in _DRIVERS if d in lock.packages), "")
     urls = [v for v in variables if is_database(v.name)]
-    if not urls or not driver:
+    if not driver:
         return None
+    if not urls:
+        return _by_parts(variables, driver)
     chosen = min(urls, key=lambda v: (not v.needed, v.name != "DATABASE_URL"))
     return Database(
         chosen.name,
         _scheme(driver, chosen, lock, modules),
         Reason(f"{chosen.why.words}, and the lock has {driver}", chosen.why.path, chosen.why.line),
     )
+
+
+def _by_parts(variables: Sequence[Variable], driver: str) -> Database | None:
+    """A database whose name, user and password are read one by one: ``POSTGRES_PASSWORD``."""
+    groups: dict[str, dict[str, Variable]] = {}
+    for variable in variables:
+        match = _PIECE.fullmatch(variable.name)
+        if match:
+            groups.setdefault(match["start"], {})[_PIECES[match["piece"]]] = variable
+    for pieces in groups.values():
+        if "password" in pieces and "user" in pieces:
+            why = pieces["password"].why
+            reason = Reason(f"{why.words}, and the lock has {driver}", why.path, why.line)
+            parts = {piece: variable.name for piece, variable in pieces.items()}
+            return Database("DATABASE_URL", "postgresql", reason, parts)
+    return None
 
 
 def _scheme(driver: str, variable: Variable, lock: Lock, modules: Sequence[Module]) -> str:

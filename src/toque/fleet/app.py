@@ -9,13 +9,16 @@ from typing import Literal
 from ..node.record import dataclass
 from . import names
 
+DatabasePart = Literal["name", "user", "password", "host", "port"]
+
 
 @dataclass(frozen=True)
 class Database:
     """A role and a database of its own, and the variable that holds their URL.
 
     Without ``host`` the URL points at the machine's own socket directory.  ``scheme`` is the
-    URL's first word, for libraries that choose their driver by it.
+    URL's first word, for libraries that choose their driver by it.  ``parts`` are variables that
+    hold a piece of it each, for code that puts them together by itself.
     """
 
     name: str
@@ -25,6 +28,12 @@ class Database:
     host: str = ""
     port: int = 5432
     scheme: str = "postgresql"
+    parts: Mapping[DatabasePart, str] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The names of all variables that it fills."""
+        return frozenset({self.variable, *self.parts.values()})
 
 
 @dataclass(frozen=True)
@@ -171,4 +180,4 @@ class App:
     def variables(self) -> frozenset[str]:
         """The names of all variables that the app will see."""
         given = {*self.env, *self.secrets}
-        return frozenset(given | {self.database.variable} if self.database else given)
+        return frozenset(given | self.database.variables if self.database else given)

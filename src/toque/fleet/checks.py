@@ -198,6 +198,8 @@ def _database(database: Database, at: Spot) -> None:
     if database.role:
         names.name(database.role.replace("_", "-"), at / "role")
     names.variable(database.variable, at / "variable")
+    for part, variable in database.parts.items():
+        names.variable(variable, at / "parts" / part)
     if database.host:
         names.domain(database.host.lower(), at / "host")
     names.within(database.port, 1, 65535, at / "port")
@@ -219,7 +221,7 @@ def _interface(app: App, at: Spot) -> None:
 
 
 def _twice(app: App, at: Spot) -> None:
-    from_database = {app.database.variable} if app.database else set()
+    from_database = app.database.variables if app.database else frozenset()
     twice = (set(app.env) & set(app.secrets)) | (from_database & {*app.env, *app.secrets})
     if twice:
         name = sorted(twice)[0]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ..errors import AskedWrongly, nearest
 from ..node.record import dataclass
 from ..node.values import Secret
-from .app import App, Database
+from .app import App, Database, DatabasePart
 from .kept import Kept
 from .names import here
 from .secrets import SALT, SecretStore
@@ -87,6 +87,12 @@ def environment_of(
         named[password_name(app)] = password
         secret[app.database.variable] = database_url(app, app.database, password)
         named[f"{app.name}/{app.database.variable}"] = secret[app.database.variable]
+        for part, name in app.database.parts.items():
+            piece = database_parts(app, app.database, password)[part]
+            if part == "password":
+                secret[name] = named[f"{app.name}/{name}"] = piece
+            else:
+                plain[name] = piece
     salt = kept.made.get(SALT)  # made by the first deploy
     shown = digests({**plain, **secret}, salt) if salt else {}
     return Environment(app.name, plain, secret, named, shown)
@@ -114,7 +120,7 @@ def check_once(app: App, kept: Kept, at: Spot | None = None) -> None:
 def check_free(app: App, name: str, at: Spot | None = None, *, hint: str) -> None:
     """Raise ``variable-twice`` when ``toque.toml`` says already what ``name`` is."""
     table = "env" if name in app.env else "secrets" if name in app.secrets else ""
-    if app.database and name == app.database.variable:
+    if app.database and name in app.database.variables:
         table = "database"
     if not table or app.secrets.get(name) == "generate":
         return
@@ -143,6 +149,18 @@ def check_required(app: App, kept: Kept, at: Spot | None = None) -> None:
                 hint=f"toque env set {app.name} {name} --secret",
                 place=str(at / "requires") if at else "",
             )
+
+
+def database_parts(app: App, database: Database, password: str) -> dict[DatabasePart, str]:
+    """What the URL says, piece by piece; without a host, it is this machine by TCP, as code that
+    puts a URL together cannot write a socket's directory into it."""
+    return {
+        "name": database.name,
+        "user": database.role or app.name,
+        "password": password,
+        "host": database.host or "localhost",
+        "port": str(database.port),
+    }
 
 
 def database_url(app: App, database: Database, password: str) -> str:

@@ -75,7 +75,8 @@ def listed(site: Site, app: App) -> tuple[Kept, list[Listed]]:
     for name, source in app.secrets.items():
         found[name] = Listed(name, None, "generated" if source == "generate" else source)
     if app.database:
-        found[app.database.variable] = Listed(app.database.variable, None, "database")
+        for name in app.database.variables:
+            found[name] = Listed(name, None, "database")
     for name, one in kept.variables.items():
         value = None if one.secret else one.value
         found[name] = Listed(name, value, f"version {one.version}")

@@ -137,6 +137,19 @@ def test_database_on_another_host(store, tmp_path):
     assert url.endswith("@db.example:5433/d")
 
 
+def test_database_is_told_piece_by_piece_to_code_that_reads_pieces(store, tmp_path):
+    parts = {"name": "PG_NAME", "user": "PG_USER", "password": "PG_PASSWORD", "host": "PG_HOST"}
+    app = App("thena", "/repo", "web", database=Database("db", parts=parts), requires=("PG_USER",))
+
+    found = environment_of(app, store, directory=tmp_path)
+
+    assert found.plain == {"PG_NAME": "db", "PG_USER": "thena", "PG_HOST": "localhost"}
+    password = store.get("thena/database-password")
+    assert found.secret["PG_PASSWORD"] == password
+    assert found.named["thena/PG_PASSWORD"] == password
+    assert f":{password}@" in found.secret["DATABASE_URL"]
+
+
 def test_secret_file_that_others_can_read_is_refused(store, tmp_path):
     (tmp_path / "k").write_text("x")
     (tmp_path / "k").chmod(0o644)
