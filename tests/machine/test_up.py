@@ -15,6 +15,7 @@ import pytest
 
 from machine_site import environ_in, kitchen_in, require, toque
 from toque.kitchen import api
+from toque.kitchen.api import Kitchen
 from toque.kitchen.machine import Machine
 
 PROJECTS = Path(__file__).parent / "projects"
@@ -25,6 +26,7 @@ MACHINE = "up"
 class Fresh:
     """A machine as it came, and copies of the projects: repositories without a file of ours."""
 
+    kitchen: Kitchen
     machine: Machine
     environ: dict[str, str]
     directory: Path
@@ -51,6 +53,11 @@ class Fresh:
         done = toque(argv, folder, {**self.environ, **environ})
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    def sh(self, script: str) -> str:
+        """What a script prints on the machine, by another way than SSH."""
+        done = api.execute(self.kitchen, self.machine, ["sh", "-c", script])
+        return done.stdout.decode()
 
     def up(self, folder: Path, *argv: str, **environ: str) -> dict[str, Any]:
         said = self.run(folder, "up", f"kitchen:{MACHINE}", "--json", *argv, **environ)
@@ -84,7 +91,7 @@ def fresh(kitchen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     machine = api.create(kitchen, MACHINE, driver="nspawn")
     try:
         directory = tmp_path_factory.mktemp("up")
-        yield Fresh(machine, environ_in(kitchen_folder), directory)
+        yield Fresh(kitchen, machine, environ_in(kitchen_folder), directory)
     finally:
         api.destroy(kitchen, MACHINE)
 
@@ -143,3 +150,32 @@ def test_fastapi_is_served_by_the_uvicorn_of_its_uv_lock(fresh: Fresh) -> None:
     assert fresh.get("/", "greeter.example") == (200, '{"from":"fastapi"}')
     assert fresh.get("/", "shop.example")[1].startswith("django")  # each name has its own
     assert fresh.visit("flask")
+
+
+@pytest.mark.requirement("R66")
+def test_a_site_that_somebody_made_by_hand_is_told_and_nothing_is_changed(fresh: Fresh) -> None:
+    folder = fresh.project("flask")
+    look = "ls -lR --full-time /etc/nginx /etc/toque /srv/www | grep -v '^total' | md5sum"
+    fresh.sh("echo 'server { listen 8080; }' >/etc/nginx/sites-enabled/by-hand")
+    before = fresh.sh(look)
+    try:
+        said = fresh.run(folder, "up", status=5)
+    finally:
+        after = fresh.sh(look)
+        fresh.sh("rm /etc/nginx/sites-enabled/by-hand")
+
+    assert "[machine-in-use]" in said
+    assert "by-hand" in said and "--yes" in said
+    assert after == before
+
+
+def test_a_machine_that_nobody_has_confirmed_gets_nothing(fresh: Fresh) -> None:
+    folder = fresh.project("flask")
+    target = f"root@{fresh.machine.address}"
+
+    said = fresh.run(folder, "up", target, status=4)
+    other = fresh.run(folder, "up", target, "--fingerprint", "SHA256:another", status=2)
+
+    assert "[host-key-unknown]" in said
+    assert f"toque up {target} --fingerprint SHA256:" in said
+    assert "[fingerprint-differs]" in other

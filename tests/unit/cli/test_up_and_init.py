@@ -81,6 +81,25 @@ def test_init_in_a_subdirectory_by_its_name(
     assert (project / "toque.toml").exists()
 
 
+def test_init_takes_over_what_up_has_kept(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / ".toque/secrets").mkdir(parents=True)
+    (project / ".toque/secrets/shop.age").write_text("sealed")
+    (project / KEPT).write_text(
+        '[stack]\nname = "shop"\n[layers.web]\n'
+        '[nodes.web1]\naddress = "root@192.0.2.7"\nlayer = "web"\n'
+        '[apps.shop]\nrepository = "."\nlayer = "web"\ndomains = ["shop.example"]\n'
+    )
+
+    said(capsys, "init")
+
+    made = load_project(project / "toque.toml")
+    assert [node.address for node in made.nodes.values()] == ["root@192.0.2.7"]
+    assert made.apps["shop"].domains == ("shop.example",)
+    assert (project / "secrets/shop.age").read_text() == "sealed"
+
+
 def test_up_needs_a_target_once_and_says_what_is_not_committed(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
