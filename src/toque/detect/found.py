@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -132,6 +133,14 @@ class Process:
     kind: Literal["worker", "schedule"]
     command: str
     why: Reason
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The program and its arguments; none of a command that only a shell understands."""
+        if any(sign in self.command for sign in "&|;<>$`\n") or self.command.startswith("cd "):
+            return ()
+        words = tuple(shlex.split(self.command))
+        return () if "=" in words[0] else words
 
 
 @dataclass(frozen=True)

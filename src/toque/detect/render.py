@@ -132,14 +132,18 @@ def _tables(found: Detected, answers: Answers, place: Place) -> list[str]:
         ]
         lines += [f"parts.{part} = {_text(name)}" for part, name in database.parts.items()]
         lines += [""]
-    lines += [line for process in found.processes for line in _process(process)]
+    lines += [line for process in found.processes for line in _process(process, app)]
     return lines
 
 
-def _process(process: Process) -> list[str]:
-    """One that is not started: told, so that nobody takes it for running."""
-    words = f"# Not started by Toque: the {process.kind} {process.name}, {process.command}"
-    return [words, *_why(process.why)]
+def _process(process: Process, app: str) -> list[str]:
+    """A worker; of what keeps a schedule by itself there may never be two."""
+    if not process.words:
+        return [*_why(process.why), f"# ({_line(process.name)} needs a shell: not started)", ""]
+    name = re.sub(r"[^a-z0-9]+", "_", process.name.lower()).strip("_")[:24] or "worker"
+    name = name if name[0].isalpha() else f"w{name}"[:24]
+    lines = [f"[{app}.workers.{name}]", *_why(process.why), f"command = {_list(process.words)}"]
+    return [*lines, *(['rule = "one"'] if process.kind == "schedule" else []), ""]
 
 
 def _why(reason: Reason) -> list[str]:

@@ -16,7 +16,8 @@ def lines(found: Detected) -> Iterator[Line]:
     yield from _environment(found)
     yield from _files(found)
     for process in found.processes:
-        yield process.kind, f"{process.name}, not started: {process.command}", str(process.why)
+        not_started = "" if process.words else ", which needs a shell: not started"
+        yield process.kind, f"{process.name}: {process.command}{not_started}", str(process.why)
     for note in found.notes:
         yield "note", note.words, f"{note.path}:{note.line}" if note.line else note.path
 

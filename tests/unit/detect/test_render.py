@@ -49,6 +49,9 @@ def test_what_is_found_makes_a_project_that_can_be_read(path: Path) -> None:
     assert set(app.secrets) == set(given.generated)
     assert dict(app.static) == {one.url: one.folder for one in found.static}
     assert (app.build is not None) == (found.build is not None)
+    assert {worker.command for worker in app.workers.values()} == {
+        process.words for process in found.processes if process.words
+    }
     assert app.shared == tuple(one.value for one in found.shared)
     assert f"{found.entry.why.path}:{found.entry.why.line}" in text  # each choice says why
 
