@@ -112,6 +112,7 @@ class Systemctl:
         self.dying = set(dying)
         self.refused = set(refused)
         self.untold = {}
+        self.read = {}
 
     def on(self, system):
         system.programs["systemctl"] = self
@@ -134,11 +135,21 @@ class Systemctl:
         name = name.replace("@toque.", "@.").replace("@*.", "@.")
         return self.units.setdefault(name, {"LoadState": "not-found", "ActiveState": "inactive"})
 
+    def text(self, name):
+        path = f"/etc/systemd/system/{name}"
+        return self.system.read(path) if self.system.stat(path) else None
+
+    def notice(self, name):
+        """A file that was changed after it was read makes its unit stale."""
+        if name in self.read and self.read[name] != self.text(name):
+            self.unit(name)["NeedDaemonReload"] = "yes"
+
     def __call__(self, argv, stdin, user):
         verb, names = argv[1], [a for a in argv[2:] if not a.startswith("-")]
         if verb == "show":
             blocks = []
             for name in names:
+                self.notice(name)
                 pairs = {"Id": name, "Names": name, **self.unit(name)}
                 blocks.append("\n".join(f"{k}={v}" for k, v in pairs.items()))
             return Result(argv, 0, "\n\n".join(blocks).encode())
@@ -147,6 +158,7 @@ class Systemctl:
                 bad = name in self.refused
                 load = "bad-setting" if bad else "loaded"
                 self.unit(name).update(LoadState=load, NeedDaemonReload="no")
+                self.read[name] = self.text(name)
             for name, said in self.untold.items():
                 self.unit(name)["UnitFileState"] = said
             self.untold = {}

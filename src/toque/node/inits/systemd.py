@@ -132,8 +132,13 @@ class Systemd:
                 self._system.note(f"systemd: {line}")
 
     def load(self, name: str) -> None:
-        self._ctl("daemon-reload")
+        """A unit that systemd reads for the first time needs no reload of all others: by itself it
+        looks for one that it does not know when its directories have changed (since version 246).
+        """
         state = self.state(name)
+        if state.load == "not-found" or state.stale:
+            self._ctl("daemon-reload")
+            state = self.state(name)
         if state.load in ("bad-setting", "error"):
             raise StepFailed(
                 "unit-refused",

@@ -133,3 +133,15 @@ def test_the_launcher_is_installed_for_all_to_run():
 def test_what_is_no_unit_is_refused_before_it_travels(name, content):
     with pytest.raises(Invalid):
         Unit(name, content).validate()
+
+
+def test_only_a_unit_that_systemd_has_read_before_needs_a_reload():
+    system = machine("systemd")
+    system.programs["systemctl"].unit("thena.service")["LoadState"] = "loaded"  # found by itself
+
+    converge(Unit("thena.service", TEXT), system)
+    assert verbs(system, "systemctl") == []
+    system.programs["systemctl"].read["thena.service"] = TEXT.encode()
+    converge(Unit("thena.service", TEXT + "# new\n"), system)
+
+    assert verbs(system, "systemctl") == ["daemon-reload"]
