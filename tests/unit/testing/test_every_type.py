@@ -101,6 +101,7 @@ LATER = {
     "current": "part of a deploy",
     "deploy_key": "made by a command of its own: see its tests",
     "drained": "part of a deploy behind a balancer",
+    "earlier": "part of a deploy",
     "instance": "part of a deploy",
     "migration": "part of a deploy",
     "processes": "part of a deploy",
