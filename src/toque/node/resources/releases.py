@@ -117,10 +117,11 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
     switched = {s["release"]: str(s.get("at", "")) for s in read_history(system, app)}
     init = choose(system)
     records = read_migrated(system, app)
+    names = [name for name in system.names(directory) if is_release(name)]
+    if names:  # one question for all of them
+        init.prefetch([unit_name(app, name) for name in names])
     releases = []
-    for name in system.names(directory):
-        if not is_release(name):
-            continue
+    for name in names:
         written = _described(system, f"{directory}/{name}")
         if not written.get("commit"):
             continue

@@ -569,9 +569,12 @@ def test_the_list_of_releases_names_what_serves_and_since_when(system, init, rel
             system, ALL
         )
     init.start(unit(OLD))
+    asked = []
+    init.prefetch = asked.append
 
     listed = list_releases(system, "shop")
 
+    assert [sorted(units) for units in asked] == [[unit(OLD), unit(NEW)]]  # all at once
     assert [r["id"] for r in listed] == [OLD, NEW]
     assert [r["current"] for r in listed] == [True, False]
     assert [r["running"] for r in listed] == [True, False]
