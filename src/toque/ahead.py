@@ -10,13 +10,15 @@ It is a guess: when something is wrong, nothing happens here, and whoever does i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ToqueError
 from .node.record import dataclass, field
-from .redial import Redialled, target_of
+from .redial import Redialled, app_here, target_of
 
 if TYPE_CHECKING:
+    from .fleet.node import Node
     from .fleet.project import Project
     from .usecases.place import Place
 
@@ -35,18 +37,26 @@ def begin(arguments: Sequence[str], calls: Redialled) -> Ahead:
     Those that ``calls`` connects to already are gone on with.
     """
     target = target_of(arguments)
-    if not target:
+    folder, app = ("", "") if target else app_here(arguments)
+    if not target and not folder:
         return Ahead()
     from . import bootstrap
     from .usecases.abreast import MOST  # those of further nodes start when their turn comes
 
     places: dict[str, Place] = {}
     try:
-        project = bootstrap.open_project()
-        for node in bootstrap.node_for(project, target)[:MOST]:
+        project = bootstrap.open_project(Path(folder or "."))
+        nodes = bootstrap.node_for(project, target) if target else _only_node(project, app)
+        for node in nodes[:MOST]:
             places[node.name] = bootstrap.connect(node, project.directory, dial=calls)
         calls.settle()
     except ToqueError:
         calls.leave()
         return Ahead()
     return Ahead(project, places)
+
+
+def _only_node(project: Project, app: str) -> Sequence[Node]:
+    """The node of an app that runs on just one; a deploy to more begins with other things."""
+    nodes = project.nodes_of(project.app(app))
+    return nodes if len(nodes) == 1 and not project.balancers_of(project.app(app)) else ()

@@ -19,6 +19,8 @@ if MYPY:
     from collections.abc import Sequence
 
 COMMANDS = ("converge", "drift", "plan", "setup", "up")  # followed by TARGET; sure to connect
+APP_COMMANDS = ("deploy", "rollback")  # followed by APP
+HOOK = ["hook", "run"]  # in a repository, whose toque.json names project and app
 PROJECT = "toque.toml"
 STALE_S = 30 * 86400  # older calls are forgotten; asked for again, they are remembered again
 BETWEEN_WORDS, BETWEEN_COMMANDS = "\0", "\0\0"  # no argument of a command is empty
@@ -28,6 +30,29 @@ def target_of(arguments: Sequence[str]) -> str:
     """The TARGET of a command line that plainly has one and is sure to connect; else "".  Pure."""
     plain = len(arguments) >= 2 and arguments[0] in COMMANDS and not arguments[1].startswith("-")
     return arguments[1] if plain and not {"-h", "--help"} & {*arguments} else ""
+
+
+def app_of(arguments: Sequence[str]) -> str:
+    """The APP of a command line that plainly deploys one to all its nodes; else "".  Pure."""
+    plain = len(arguments) >= 2 and arguments[0] in APP_COMMANDS
+    if not plain or any(word in ("-h", "--help") or word.startswith("--on") for word in arguments):
+        return ""
+    return "" if arguments[1].startswith("-") else arguments[1]
+
+
+def app_here(arguments: Sequence[str]) -> tuple[str, str]:
+    """The folder of the project and the app that a command line deploys; "" for both if none."""
+    if list(arguments) != HOOK:
+        app = app_of(arguments)
+        return (_project(), app) if app else ("", "")
+    import json
+
+    try:
+        with open("toque.json", encoding="utf-8") as file:
+            found = json.load(file)
+        return str(found["project"]), str(found["app"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", ""
 
 
 class Redialled:
@@ -78,6 +103,9 @@ def begin(arguments: Sequence[str]) -> Redialled:
     """Start what the same words led to last time."""
     target = target_of(arguments)
     folder = _project() if target else ""
+    if not target:
+        folder, app = app_here(arguments)
+        target = f"app {app}"  # no node has such a name
     calls = Redialled(*(_memory(folder, target) if folder else ("", "")))
     calls.start()
     return calls

@@ -1,5 +1,6 @@
 """Connecting before the command line is read: for nodes it plainly names, and never wrongly."""
 
+import json
 import os
 from pathlib import Path
 
@@ -106,3 +107,54 @@ def test_without_ssh_nothing_is_said_yet(started: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", "/nonexistent")
 
     assert begin(["converge", "web1"]).places == {}
+
+
+APP = """
+[apps.shop]
+repository = "."
+layer = "{layer}"
+"""
+
+
+@pytest.mark.parametrize("arguments", [["deploy", "shop"], ["rollback", "shop", "--to", "a"]])
+def test_a_deploy_to_one_node_is_connected_to(started: Path, arguments: list[str]) -> None:
+    one = '\n[layers.alone]\n[nodes.web3]\naddress = "root@192.0.2.3"\nlayer = "alone"\n'
+    Path("toque.toml").write_text(PROJECT + one + APP.format(layer="alone"))
+
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            begin(arguments).places["web3"].transport.open(["apply"])
+
+    assert started.read_text().split() == ["192.0.2.3"] * 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["deploy"], ["deploy", "shop"], ["deploy", "none"], ["deploy", "shop", "--on=web1"]],
+)
+def test_another_deploy_is_left_to_who_reads_the_command_line(
+    started: Path, arguments: list[str]
+) -> None:
+    Path("toque.toml").write_text(PROJECT + APP.format(layer="web"))
+
+    assert begin(arguments).places == {}
+    assert started.read_text() == ""
+
+
+def test_a_hook_connects_to_the_node_of_its_app(
+    started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("toque.toml").write_text(
+        PROJECT.split("[nodes.web2]", maxsplit=1)[0] + APP.format(layer="web")
+    )
+    bare = tmp_path / "shop.git"
+    bare.mkdir()
+    monkeypatch.chdir(bare)
+    assert begin(["hook", "run"]).places == {}  # nothing says whose it is
+
+    Path("toque.json").write_text(json.dumps({"project": str(tmp_path), "app": "shop"}))
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            begin(["hook", "run"]).places["web1"].transport.open(["apply"])
+
+    assert started.read_text().split() == ["192.0.2.1"] * 2

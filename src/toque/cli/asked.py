@@ -134,7 +134,8 @@ def app_places(project: Project, app: App, target: str) -> list[Place]:
             expected=f'[nodes.NAME] with layer = "{app.layer}", or --on TARGET',
             found="none",
         )
-    return [bootstrap.connect(node, project.directory) for node in nodes]
+    begun = ahead().places
+    return [begun.get(n.name) or bootstrap.connect(n, project.directory) for n in nodes]
 
 
 def balancer_places(project: Project, app: App) -> list[Place]:

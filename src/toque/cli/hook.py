@@ -64,7 +64,7 @@ def run() -> None:
     """What post-receive calls, in the repository, with git's lines on standard input."""
     repository = Path.cwd()
     settings = json.loads((repository / "toque.json").read_text(encoding="utf-8"))
-    project = bootstrap.open_project(Path(settings["project"]))
+    project = asked.ahead().project or bootstrap.open_project(Path(settings["project"]))
     site = bootstrap.open_site(project)
     app = project.app(settings["app"])
     source = bootstrap.open_repository(repository)
