@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -159,8 +160,10 @@ def rolled_back(shop: Shop) -> float:
     commit = shop.git("rev-parse", "HEAD")
     deployed(shop, "to go back from")
     began = time.monotonic()
-    shop.toque("rollback", "shop")
-    seconds = shop.until_served(commit) - began
+    with ThreadPoolExecutor() as pool:
+        done = pool.submit(shop.toque, "rollback", "shop")
+        seconds = shop.until_served(commit) - began
+        done.result()
     shop.git("reset", "-q", "--hard", commit)
     shop.run(["git", "-C", shop.folder / "shop.git", "update-ref", "refs/heads/main", commit])
     return seconds
