@@ -112,7 +112,7 @@ def connect(node: Node, directory: Path, *, dial: Redialled | None = None) -> Pl
     if node.local:
         from .adapters import local
 
-        return Place(node, local.LocalTransport(node.name), {})
+        return Place(node, local.LocalTransport(node.name), {}, "127.0.0.1")
     if node.kitchen:
         from .kitchen import api as kitchen
 
@@ -128,12 +128,12 @@ def connect(node: Node, directory: Path, *, dial: Redialled | None = None) -> Pl
         if machine.host_key not in [f"{k.type} {k.blob}" for k in keys.pinned(where.name)]:
             keys.forget(where.name)
             keys.pin(where.name, machine.host_key)
-        return Place(node, ssh.SshTransport(where, keys), dict(machine.ports))
+        return Place(node, ssh.SshTransport(where, keys), dict(machine.ports), machine.address)
     where = ssh_target(node, directory)
     transport = ssh.SshTransport(where, host_keys(directory), become=node.sudo)
     if dial is not None:
         transport.dial(dial.take)
-    return Place(node, transport, {})
+    return Place(node, transport, {}, where.host)
 
 
 def ssh_target(node: Node, directory: Path) -> target.Target:

@@ -20,6 +20,7 @@ ROOTS = {
     "Failed",
     "StepFailed",
     "NotReady",
+    "Cause",  # of a failed request, as the logs prove it
     "Finding",  # no error, but its code leads to a page like theirs
 }
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

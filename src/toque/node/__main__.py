@@ -1,5 +1,5 @@
 """The node's program: ``facts | check [APP] | apply [APP] | attach RUN | call RUN | runs |
-releases APP | repository | survey | once``.
+releases APP | repository | survey | once | see QUESTION``.
 
 Lines of JSON come back on standard output; an order (and bytes too large for a line) come in on
 standard input.  ``check`` and ``apply`` tell the facts first, and the releases of ``APP``, so that
@@ -69,6 +69,10 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
         return 0
     if command == "once":
         return once(stdin, say)
+    if command == "see":
+        from .sight.answer import answer
+
+        return answer(json.loads(rest[0]), say, state, lambda: say.gone)
     say({"type": "refused", "code": "node-command-unknown", "found": command})
     return 2
 

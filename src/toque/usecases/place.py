@@ -12,8 +12,10 @@ from ..ports import Transport
 
 @dataclass(frozen=True)
 class Place:
-    """``ports`` are those a kitchen machine was given; empty for other nodes."""
+    """``ports`` are those a kitchen machine was given; empty for other nodes.  ``host`` is
+    where its visitors find it, as far as we know."""
 
     node: Node
     transport: Transport
     ports: Mapping[str, int] = field(default_factory=dict)
+    host: str = ""

@@ -35,6 +35,8 @@ class Nginx:
     port: int | None = None
     largest_body: str = "10m"
     answer_within_s: int = 75  # more than an app server's own limit, so that its message wins
+    log_days: int = 14
+    log_size: str = "100M"
 
 
 def install(r: Recipe) -> None:
@@ -56,6 +58,8 @@ def install(r: Recipe) -> None:
         File("/etc/nginx/conf.d/toque.conf", content=shared_text(r), check=TEST),
         notify=SERVICE.reload,
     )
+    r.add(Package("logrotate"))
+    r.add(File("/etc/logrotate.d/nginx", content=r.render("logrotate.j2", a=a)))
 
 
 def shared_text(r: Recipe) -> str:

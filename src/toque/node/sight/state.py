@@ -1,0 +1,54 @@
+"""How an app is, in a few values: what ``toque status`` shows of each."""
+
+import time
+from typing import Any, Dict, List, Mapping
+
+from ..applayout import unit_name
+from ..history import read_history
+from ..system import System
+from . import logs
+from .failures import failures
+from .lines import DEPLOYS
+from .look import disks, link, memory, socket_facts, unit_facts
+
+LATELY_S = 3600.0
+
+
+def status(system: System, app: str) -> Dict[str, Any]:
+    """Release and since when, its unit, restarts, memory, and the failures of the last hour."""
+    current = link(system, app)
+    release = str(current.get("release", ""))
+    found: Dict[str, Any] = {"app": app, "release": release, "link": current}
+    if not release:
+        return found
+    unit = unit_facts(system, unit_name(app, release))
+    unit.pop("log", None)
+    found["unit"] = unit
+    queue = socket_facts(system, app, release)
+    found["queue"] = {name: queue.get(name) for name in ("listening", "queued", "connected")}
+    switches = [one for one in read_history(system, app) if one["release"] == release]
+    if switches:
+        found["since"] = switches[-1].get("at", "")
+        found["watch"] = switches[-1].get("watch")
+    now = time.time()
+    entries = logs.read(system, app, now - LATELY_S, sources=logs.ALL - {DEPLOYS})
+    failed = failures(entries)
+    found["requests"] = sum(1 for entry in entries if entry.source == "access")
+    found["failed"] = len(failed)
+    found["last"] = [one.as_json() for one in failed[-1:]]
+    return found
+
+
+def machine(system: System, apps: List[str]) -> Mapping[str, Any]:
+    """What the node itself has left."""
+    room = disks(apps[0] if apps else "")
+    least = min(room, key=lambda disk: float(disk["free"]), default=None)
+    return {"disk": least, "memory": memory(system, ""), "load": _load()}
+
+
+def _load() -> float:
+    try:
+        with open("/proc/loadavg", encoding="ascii") as file:
+            return float(file.read().split()[0])
+    except (OSError, ValueError):
+        return 0.0

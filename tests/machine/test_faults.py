@@ -1,0 +1,83 @@
+"""The doctor on a running site that is broken on purpose, one way after another."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from faults import FAULTS, PAGES, Fault, Ill
+from machine_site import Site
+
+QUICK = "\n[layers.web.attributes.thena_infra]\nanswer_within_s = 2\n\n[nodes.web1]"
+
+
+@pytest.fixture
+def ill(site: Site) -> Ill:
+    """The example app with pages that misbehave, its server impatient, all of it fine so far."""
+    site.needs_systemd("most faults are of units, groups and mounts")
+    site.commit({"wsgi.py": (site.space.work / "wsgi.py").read_text() + PAGES})
+    site.edit("\n[nodes.web1]", QUICK)
+    site.deploy()
+    site.run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", "nftables"])
+    return Ill(site)
+
+
+def looked(ill: Ill, fault: Fault) -> dict[str, Any]:
+    """What the doctor says of one fault, once it is injected; it is mended again."""
+    since = int(time.time())
+    if fault.past:  # nginx writes whole seconds: those before are another fault's
+        since += 1
+        time.sleep(since - time.time())
+    try:
+        fault.inject(ill)
+        done = ill.site.toque("doctor", "thena", "--json", "--since", _iso(since))
+        assert done.returncode in (0, 5), f"{fault.name}: {done.stdout}{done.stderr}"
+        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["nodes"][0]
+        return told
+    finally:
+        fault.mend(ill)
+        ill.well()
+
+
+def _iso(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds))
+
+
+def judged(fault: Fault, told: dict[str, Any]) -> tuple[bool, list[str]]:
+    """Whether the first finding is the cause, and what else was said with certainty."""
+    found = told["findings"]
+    right = bool(found) and found[0]["code"] in fault.codes
+    fair = {*fault.codes, *fault.also}
+    wrong = [f["code"] for f in found if f["certain"] and f["code"] not in fair]
+    return right, wrong
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.requirement("R49", "R53", "R14")
+def test_the_doctor_names_the_cause_of_each_fault(
+    ill: Ill, record_property: Callable[[str, object], None]
+):
+    rows, right, wrong, slowest = [], 0, [], 0.0
+    for fault in FAULTS:
+        told = looked(ill, fault)
+        good, certain = judged(fault, told)
+        right += good
+        wrong += [f"{fault.name}: {code}" for code in certain]
+        slowest = max(slowest, told["seconds"])
+        first = told["findings"][0] if told["findings"] else {"code": "nothing", "message": ""}
+        rows.append(
+            f"{'ok ' if good else 'NO '} {fault.name:<32} {told['seconds']:.1f} s  "
+            f"[{first['code']}] {first['message'][:90]}"
+        )
+    table = "\n".join(rows)
+    record_property(
+        "figure",
+        f"the doctor named {right} of {len(FAULTS)} injected faults, {len(wrong)} wrong with "
+        f"certainty, slowest {slowest:.1f} s\n{table}",
+    )
+    assert right >= len(FAULTS) - 2, table
+    assert not wrong, f"{wrong}\n{table}"
