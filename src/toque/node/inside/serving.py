@@ -20,6 +20,7 @@ import json
 import os
 import re
 import sys
+import time
 import traceback
 import uuid
 from typing import Any, Callable, Iterator, List, Mapping, Optional, Tuple
@@ -44,7 +45,8 @@ class Request:
             return
         self.told = error
         what = "".join(char if char.isprintable() else "?" for char in self.what)
-        lines = [f"toque: {how} {what[:500]}"]
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())  # a log file may have no times
+        lines = [f"toque: {how} {what[:500]} at {at}"]
         for part in traceback.format_exception(type(error), error, error.__traceback__):
             lines += part.rstrip("\n").split("\n")
         # In one piece: other workers write to the same log.

@@ -16,6 +16,7 @@ _REQUEST = re.compile(r', request: "(?P<method>\S+) (?P<uri>\S+)')
 _OURS = re.compile(r"\[(?P<id>[A-Za-z0-9_-]{1,64})\] ")
 # What app servers begin their lines with: gunicorn, uWSGI and granian, Python's logging.
 _TIMES: Tuple[Tuple["re.Pattern[str]", str], ...] = (
+    (re.compile(r"\[[\w-]{1,64}\] toque: .* at (\S+Z)$"), "%Y-%m-%d %H:%M:%S %z"),  # ours
     (re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\]"), "%Y-%m-%d %H:%M:%S %z"),
     (re.compile(r"\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"), "%Y-%m-%d %H:%M:%S"),
     (re.compile(r"(\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}) - "), "%a %b %d %H:%M:%S %Y"),
@@ -71,8 +72,9 @@ def said_time(line: str) -> float:
         found = pattern.match(line)
         if found is None:
             continue
+        said = found.group(1).replace("T", " ") if "-" in found.group(1) else found.group(1)
         try:
-            when = datetime.strptime(found.group(1).replace("T", " "), form)  # noqa: DTZ007
+            when = datetime.strptime(said.replace("Z", " +0000"), form)  # noqa: DTZ007
         except ValueError:
             continue
         return when.timestamp() if when.tzinfo else when.astimezone().timestamp()

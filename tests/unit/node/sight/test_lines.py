@@ -72,6 +72,7 @@ def test_the_middlewares_lines_tell_their_request():
     [
         ("[2026-11-23 05:48:27 +0000] [7] [INFO] Booting worker", "2026-11-23T05:48:27+00:00"),
         ("[2026-11-23 05:48:27 +0100] [7] [INFO] Booting worker", "2026-11-23T05:48:27+01:00"),
+        ("[ab] toque: cut GET /a at b at 2026-11-23T05:48:27Z", "2026-11-23T05:48:27+00:00"),
     ],
 )
 def test_servers_say_the_time_in_their_own_ways(line: str, expected: str):
