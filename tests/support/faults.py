@@ -118,8 +118,8 @@ def void(_: object) -> None: ...
 
 
 # At once: what was under way is of no interest.
-AGAIN = "systemctl kill --signal=KILL {unit}; systemctl reset-failed {unit}; "
-AGAIN += "systemctl restart {unit}"
+AGAIN = "systemctl stop --no-block {unit}; sleep 0.1; systemctl kill --signal=KILL {unit}; "
+AGAIN += "systemctl reset-failed {unit}; systemctl start {unit}"
 
 
 def restart(ill: Ill) -> None:
