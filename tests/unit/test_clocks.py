@@ -14,6 +14,7 @@ MODULES = {"time", "datetime", "datetime.datetime", "datetime.date", "date"}
 # Where the wall clock is asked, how often, and why it may be wrong there without harm.
 ASKED = {
     "src/toque/adapters/boot.py": (1, "what a killed unpacking left is removed an hour later"),
+    "src/toque/cli/seeing.py": (2, "how far back people want to see, and how long ago that is"),
     "src/toque/kitchen/drivers/chroot.py": (1, "when a machine was made, for people"),
     "src/toque/kitchen/drivers/nspawn.py": (1, "when a machine was made, for people"),
     "src/toque/node/blobs.py": (1, "bytes that nobody used for a week are sent again"),
@@ -24,6 +25,7 @@ ASKED = {
     "src/toque/node/resources/migration.py": (1, "when a migration was run, for people"),
     "src/toque/node/run.py": (1, "what time the node thinks it is, to warn when it is wrong"),
     "src/toque/redial.py": (1, "how projects of a month ago were called is forgotten"),
+    "src/toque/usecases/seeing.py": (2, "to tell a node whose clock is wrong"),
     "src/toque/usecases/clock.py": (1, "to warn of a node whose clock is wrong"),
     "src/toque/usecases/converge.py": (1, "ids of runs that sort by time"),
 }

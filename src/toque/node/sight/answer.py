@@ -24,11 +24,11 @@ def answer(asked: Mapping[str, Any], say: Say, memory: str, gone: Callable[[], b
         if what == "logs":
             return _logs(system, asked, say, memory, gone)
         if what == "errors":
-            since = float(asked.get("since") or time.time() - LAST_S)
+            since = float(asked.get("since") or system.now() - LAST_S)
             entries = logs.read(system, str(asked["app"]), since, most=20000, state=memory)
             last = failures(entries)[-int(asked.get("most", 20)) :]
             errors = [one.as_json() for one in last]
-            say({"type": "errors", "errors": errors, "at": time.time()})
+            say({"type": "errors", "errors": errors, "at": system.now()})
         elif what == "status":
             say({"type": "status", **_status(system, [str(a) for a in asked["apps"]], told)})
         elif what == "doctor":
@@ -71,5 +71,5 @@ def _status(system: System, apps: List[str], told: Mapping[str, Any]) -> Dict[st
         "machine": state.machine(system, apps),
         "hostname": told["hostname"],
         "up_s": time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else 0,
-        "at": time.time(),
+        "at": system.now(),
     }

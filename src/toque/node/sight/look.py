@@ -41,7 +41,7 @@ def look(system: System, asked: Mapping[str, Any]) -> Facts:
     """``asked`` has ``app``, ``host``, ``page``, ``domains``, ``since`` (seconds since 1970)."""
     app = str(asked["app"])
     began = time.monotonic()
-    facts: Facts = {"app": app, "asked": dict(asked), "at": time.time()}
+    facts: Facts = {"app": app, "asked": dict(asked), "at": system.now()}
     facts["link"] = link(system, app)
     release = facts["link"].get("release", "")
     unit = unit_name(app, release) if release else ""
@@ -79,7 +79,7 @@ def look(system: System, asked: Mapping[str, Any]) -> Facts:
         thread.join(max(0.0, began + ALL_S - time.monotonic()))
     facts.update(found)
     # Last, so that what our own requests left in the logs is among it.
-    entries = logs.read(system, app, float(asked.get("since", time.time() - 600)))
+    entries = logs.read(system, app, float(asked.get("since", system.now() - 600)))
     facts["log"] = [{**entry.as_json(), "data": dict(entry.data)} for entry in entries[-1500:]]
     facts["errors"] = [
         entry.text

@@ -1,6 +1,5 @@
 """How an app is, in a few values: what ``toque status`` shows of each."""
 
-import time
 from typing import Any, Dict, List, Mapping
 
 from ..applayout import unit_name
@@ -30,7 +29,7 @@ def status(system: System, app: str) -> Dict[str, Any]:
     if switches:
         found["since"] = switches[-1].get("at", "")
         found["watch"] = switches[-1].get("watch")
-    now = time.time()
+    now = system.now()
     entries = logs.read(system, app, now - LATELY_S, sources=logs.ALL - {DEPLOYS})
     failed = failures(entries)
     found["requests"] = sum(1 for entry in entries if entry.source == "access")
