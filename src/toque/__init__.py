@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .node.resources.group import Group
     from .node.resources.hostname import Hostname
     from .node.resources.http_check import HttpCheck
+    from .node.resources.inspection import Inspection
     from .node.resources.instance import Instance
     from .node.resources.limits import Limits
     from .node.resources.line import Line
@@ -93,6 +94,7 @@ _HOME = {
     "Guard": "node.model",
     "Hostname": "node.resources.hostname",
     "HttpCheck": "node.resources.http_check",
+    "Inspection": "node.resources.inspection",
     "Instance": "node.resources.instance",
     "Limits": "node.resources.limits",
     "Line": "node.resources.line",
@@ -154,6 +156,7 @@ __all__ = [
     "Guard",
     "Hostname",
     "HttpCheck",
+    "Inspection",
     "Instance",
     "Limits",
     "Line",

@@ -384,8 +384,7 @@ DEPLOYS: dict[str, tuple[Do, int, tuple[str, ...], str]] = {
         "no-such-package-of-toque",
     ),
     "entry point that is not there": (
-        no_entry, 5, ("instance-exited", "instance-not-answering", "instance-bad-answer"),
-        "nothing|callable not found",
+        no_entry, 5, ("entry-missing",), "nothing",
     ),
     "variable that nobody says": (no_variable, 2, ("variable-missing",), "NOBODY_SAYS"),
     "commit that is not there": (no_commit, 5, ("commit-missing",), "no-such-branch"),

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "deploy_key",
     "drained",
     "earlier",
+    "inspection",
     "instance",
     "migration",
     "processes",

@@ -246,8 +246,7 @@ def test_failing_deploys_failed_where_they_should(story: Story) -> None:
     assert "+ON_STDIN" in story.said["env set"]
     assert "-ON_STDIN" in story.said["env unset"]
     assert set(story.codes) == {"bad deploy --json", "chatty deploy --json"}
-    assert set(story.codes.values()) <= {"instance-exited", "instance-not-answering",
-                                         "instance-bad-answer", "command-failed"}  # fmt: skip
+    assert set(story.codes.values()) <= {"import-failed", "instance-bad-answer", "command-failed"}
     assert "*** " not in story.said["plan -v"]
     assert story.site.answers()
 

@@ -31,6 +31,9 @@ def deploy(r: Recipe) -> None:
         # Workers and jobs on a schedule, where toque.toml declares some.
         python_app.processes(r, here)
 
+        # Import it as uWSGI will: what it lacks, opens or leaves running, in plain words.
+        python_app.inspect(r, here)
+
         # `alembic upgrade head`, with the new code, before any visitor sees it.
         python_app.migrate(r, here)
 

@@ -90,7 +90,8 @@ class Schedule:
 class App:
     """``root`` is the folder inside the repository that holds the app; ``health`` the path the
     rehearsal asks for ``answers`` good answers in a row, all of them ``starts_within`` seconds
-    after the start; ``keep`` how many releases stay;
+    after the start; ``keep`` how many releases stay; ``accepts`` codes of what the rehearsal
+    would refuse;
     ``harmless_keys`` are files of the repository whose private keys protect nothing;
     ``secrets`` maps variables to ``generate``, ``file:PATH`` or ``env:NAME``;
     ``static`` maps paths of the site to folders below ``root`` that the web server shows by
@@ -125,6 +126,7 @@ class App:
     shared: tuple[str, ...] = ()
     static: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
+    accepts: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     database: Database | None = None

@@ -69,6 +69,8 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
                        ("within", 86400), ("waits", 3600)):  # fmt: skip
         names.within(getattr(app.migrations, name), 1, most, at / "migrations" / name)
     _processes(app, at)
+    for code in app.accepts:
+        names.code(code, at / "accepts")
     for name, value in app.env.items():
         names.variable(name, at / "env" / name)
         names.value(value, at / "env" / name)

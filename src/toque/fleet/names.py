@@ -28,6 +28,7 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+")  # Debian policy, 5.6.1
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_@+.,-]+(/[A-Za-z0-9_@+.,-]+)*")
 _PROCESS = re.compile(r"[a-z][a-z0-9_]{0,23}")
 _CALENDAR = re.compile(r"[A-Za-z0-9 *:/.,~+_-]+")
+_CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _COOKBOOK = re.compile(r"[a-z][a-z0-9_]*")
 _PYTHON = re.compile(r"3(\.\d{1,2}){0,2}")
 _SCP = re.compile(r"(?P<user>[^@/:\s]+)@(?P<host>[^@/:\s]+):(?P<path>[^:].*)")
@@ -219,6 +220,11 @@ def entry(text: str, spot: Spot) -> None:
     if not _ENTRY.fullmatch(text):
         expected = "module:object or module:factory(), such as wsgi:app"
         raise _refuse("an entry point", expected, text, spot)
+
+
+def code(text: str, spot: Spot) -> None:
+    if not _CODE.fullmatch(text):
+        raise _refuse("a code", "a code as errors show it, such as secret-in-code", text, spot)
 
 
 def python(text: str, spot: Spot) -> None:

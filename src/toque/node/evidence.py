@@ -13,6 +13,12 @@ TRACEBACK = "Traceback (most recent call last):"
 CHAINED = "During handling of the above exception, another exception occurred:"
 MANY_RESPAWNS = 4  # more than two workers that each fell over once
 SHOWN = 20  # lines
+# uWSGI, gunicorn 20 and newer, granian, uvicorn.
+_DEATH = re.compile(
+    r"DAMN ! worker \d+ .* died|Worker \(pid:\s*\d+\) exited with code [1-9]|"
+    r"Worker \(pid:\s*\d+\) was sent SIG(?!TERM)|Unexpected exit from worker|"
+    r"Child process \[\d+\] died"
+)
 AFTER = 3  # of them after the cause
 
 
@@ -37,6 +43,19 @@ def loops(lines: Sequence[str]) -> bool:
     uWSGI does that with workers that end by themselves while they load the app.  gunicorn ends.
     """
     return sum("Respawned uWSGI worker" in line for line in lines) >= MANY_RESPAWNS
+
+
+def since(before: Sequence[str], now: Sequence[str]) -> List[str]:
+    """The lines of a log that came after ``before`` was read; each has its last lines only."""
+    for count in range(min(len(before), len(now)), 0, -1):
+        if list(before[-count:]) == list(now[:count]):
+            return list(now[count:])
+    return list(now)
+
+
+def deaths(lines: Sequence[str]) -> List[str]:
+    """Lines in which a server says that a worker of its has ended by itself."""
+    return [line for line in lines if _DEATH.search(line)]
 
 
 def own_words(lines: Sequence[str]) -> List[str]:

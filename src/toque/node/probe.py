@@ -23,6 +23,7 @@ class Answer:
     length: int = 0  # bytes of body
     fault: str = ""
     body: bytes = b""  # its beginning, at most ``KEPT`` bytes
+    location: str = ""  # where a redirect leads
 
     @property
     def good(self) -> bool:
@@ -37,12 +38,15 @@ class Answer:
         return self.fault or f"{self.status} {self.reason}".strip()
 
 
-def ask(path: str, host: str, page: str = "/", *, timeout_s: float = 10.0) -> Answer:
+def ask(
+    path: str, host: str, page: str = "/", *, timeout_s: float = 10.0, proto: str = "http"
+) -> Answer:
     """GET ``page`` as a visitor of ``host``, through the socket at ``path``; never raises.
 
-    The whole body is read and counted: an answer that is cut short is not a good one.
+    The whole body is read and counted: an answer that is cut short is not a good one.  ``proto``
+    is what the visitor came by, as a proxy says it.
     """
-    return _asked(UnixConnection(path, timeout_s), host, page, timeout_s, proto="http")
+    return _asked(UnixConnection(path, timeout_s), host, page, timeout_s, proto=proto)
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ def _asked(
         connection.endheaders()
         response = connection.getresponse()
         status, reason = response.status, response.reason
+        location = response.getheader("Location", "") if 300 <= status < 400 else ""
         length = 0
         while length <= MOST_BODY:
             part = response.read(65536)  # raises IncompleteRead on a chunked body cut short
@@ -145,7 +150,7 @@ def _asked(
         if left and length <= MOST_BODY:
             fault = f"a body cut short: {left} bytes are missing"
             return Answer(status, reason, length, fault, body)
-        return Answer(status, reason, length, body=body)
+        return Answer(status, reason, length, body=body, location=location or "")
     except http.client.IncompleteRead as error:
         return Answer(status, reason, len(error.partial), "a body cut short")
     except http.client.RemoteDisconnected:

@@ -107,6 +107,7 @@ BELIEVED = (
     "firewall",
     "git",
     "hostname",
+    "inspection",
     "locale",
     "migration",
     "mount",

@@ -44,6 +44,7 @@ def test_deploy_has_only_steps_of_a_deploy(plan_of: Compile, server: str) -> Non
         f"file:/etc/toque/apps/thena/{ID}.env",
         f"file:/etc/toque/apps/thena/{ID}.{suffix}",
         f"unit:{UNIT}",
+        f"inspection:{PATH}",
         f"migration:thena {ID}",
         *SWITCH,
     ]

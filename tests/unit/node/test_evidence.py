@@ -1,6 +1,6 @@
 """What is shown of a failing program's log."""
 
-from toque.node.evidence import cause, loops, telling
+from toque.node.evidence import cause, deaths, loops, since, telling
 
 TRACE = [
     "Traceback (most recent call last):",
@@ -67,3 +67,30 @@ def test_what_the_server_says_counts_for_more_than_a_worker_it_interrupts():
     assert "callable not found" in cause(lines)
     assert cause([line for line in lines if "callable" not in line]) == "KeyboardInterrupt:"
     assert cause([*lines, "Traceback (most recent call last):", "OSError: no"]) == "OSError: no"
+
+
+def test_lines_of_an_earlier_start_are_told_from_those_of_this_one() -> None:
+    before = ["a", "b", "c"]
+
+    assert since([], ["x"]) == ["x"]
+    assert since(before, ["a", "b", "c", "d"]) == ["d"]
+    assert since(before, ["c", "d", "e"]) == ["d", "e"]  # only the last lines are kept
+    assert since(before, before) == []
+    assert since(before, ["d", "e", "f"]) == ["d", "e", "f"]
+
+
+def test_a_worker_that_ends_by_itself_is_told_by_each_server() -> None:
+    lines = [
+        "DAMN ! worker 1 (pid: 12) died :( trying respawn ...",
+        "[2026-11-23] [12] [ERROR] Worker (pid:13) exited with code 1.",
+        "[2026-11-23] [12] [ERROR] Worker (pid:13) was sent SIGKILL! Perhaps out of memory?",
+        "[ERROR] Unexpected exit from worker-1",
+        "INFO: Child process [99] died",
+    ]
+    quiet = [
+        "[2026-11-23] [12] [INFO] Worker exiting (pid: 13)",
+        "[2026-11-23] [12] [ERROR] Worker (pid:13) was sent SIGTERM!",
+        "worker 1 buried after 1 seconds",
+    ]
+
+    assert deaths([*lines, *quiet]) == lines

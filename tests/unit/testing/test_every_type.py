@@ -102,6 +102,7 @@ LATER = {
     "deploy_key": "made by a command of its own: see its tests",
     "drained": "part of a deploy behind a balancer",
     "earlier": "part of a deploy",
+    "inspection": "part of a deploy",
     "instance": "part of a deploy",
     "migration": "part of a deploy",
     "processes": "part of a deploy",

@@ -10,6 +10,7 @@
         python_app.complete(r, here)
         python_app.serve_by(r, here, settings=r.render(...), unit=r.render(...))
         python_app.processes(r, here)
+        python_app.inspect(r, here)
         python_app.migrate(r, here)
     python_app.switch(r, here)
 
@@ -26,7 +27,7 @@ from .files import complete
 from .layout import Layout, layout
 from .migrations import migrate
 from .processes import processes
-from .steps import environment, fetch, serve_by, switch
+from .steps import environment, fetch, inspect, serve_by, switch
 
 __all__ = [
     "Layout",
@@ -36,6 +37,7 @@ __all__ = [
     "deploy",
     "environment",
     "fetch",
+    "inspect",
     "layout",
     "migrate",
     "processes",
@@ -59,6 +61,7 @@ def deploy(r: Recipe) -> None:
         complete(r, here)
         serve_by(r, here, settings=server.settings(r, here), unit=server.unit(r, here))
         processes(r, here)
+        inspect(r, here)
         migrate(r, here)
     switch(r, here)
 

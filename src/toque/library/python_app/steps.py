@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from toque import (
@@ -10,6 +10,7 @@ from toque import (
     Current,
     Earlier,
     File,
+    Inspection,
     Instance,
     Recipe,
     Releases,
@@ -105,6 +106,38 @@ def serve_by(r: Recipe, here: Layout, *, settings: str, unit: str) -> None:
     """
     r.add(File(here.settings, content=settings, group=r.app.user, mode=0o640))
     r.add(Unit(here.unit, content=unit))
+
+
+def inspect(r: Recipe, here: Layout, *, static: Sequence[str] = ()) -> None:
+    """Import the app as its server will, and look at what that does: before anything is started.
+
+    nginx has to be able to read what it serves by itself: the app's ``static``, and ``static``,
+    absolute directories that a cookbook's own site adds.
+    """
+    app = r.app
+    folders = [f"{here.code}/{folder}" for folder in app.static.values()]
+    r.add(
+        Inspection(
+            here.release,
+            app=app.name,
+            entry=app.entry,
+            code=here.code,
+            python=f"{here.venv_link}/bin/python",
+            user=app.user,
+            environment_file=here.environment,
+            settings=here.settings,
+            current=here.current,
+            shared=f"{here.home}/shared",
+            host=app.host,
+            server=app.server,
+            interface=app.speaks,
+            processes=app.processes,
+            requires=app.requires,
+            accepts=app.accepts,
+            static=(*folders, *static),
+            timeout_s=float(app.starts_within),
+        )
+    )
 
 
 def switch(r: Recipe, here: Layout) -> None:

@@ -27,6 +27,7 @@ CLASSES: Dict[str, str] = {
     "group": "Group",
     "hostname": "Hostname",
     "http_check": "HttpCheck",
+    "inspection": "Inspection",
     "instance": "Instance",
     "limits": "Limits",
     "line": "Line",

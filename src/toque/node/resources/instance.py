@@ -8,11 +8,13 @@ import re
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..errors import StepFailed
-from ..evidence import cause, loops, telling
+from ..evidence import cause, deaths, loops, since, telling
 from ..inits import InitSystem, UnitState, choose
 from ..probe import Answer, ask
 from ..record import dataclass
+from ..redirects import followed
 from ..resource import Invalid, Resource, State
+from ..sockets import listening
 from ..system import System
 
 POLL_S = 0.05
@@ -21,6 +23,10 @@ LOOK_S = 0.3  # asking the init system costs more than asking the app, and matte
 FIRST_S = 2.0  # the first answer; each that does not come in time doubles what the next one has
 UNITS = frozenset({"units"})
 ANSWER_S = 10.0  # any other answer; the visitor of a page this slow has left
+# How long the same bad answer is believed to be about to change, since the first answer.
+SETTLED_S = {4: 2.0, 5: 5.0}
+WARMING = (502, 503, 504)  # what an app says that is still getting ready
+ELSEWHERE_S = 5.0  # how long a server may listen on a port before it listens on its socket
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,13 @@ class Instance(Resource):
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         init = choose(system)
         serving = self._serves(system) and init.state(self.unit).alive
+        before = init.log(self.unit, 120)
         try:
             self._start(system, init)
-            self._rehearse(system, init)
+            last = self._rehearse(system, init, before)
+            self._stayed(init, since(before, init.log(self.unit, 120)))
+            if last.location:
+                system.tell(followed(self.host, self.page, last, self._ask_for))
         except StepFailed:
             if serving:
                 system.note(f"{self.unit} serves visitors and was left running")
@@ -90,6 +100,9 @@ class Instance(Resource):
 
     def _ask(self, timeout_s: float) -> Answer:
         return ask(self.socket, self.host, self.page, timeout_s=timeout_s)
+
+    def _ask_for(self, page: str, proto: str) -> Answer:
+        return ask(self.socket, self.host, page, timeout_s=ANSWER_S, proto=proto)
 
     def _is_socket(self, system: System) -> bool:
         there = system.stat(self.socket)
@@ -114,8 +127,8 @@ class Instance(Resource):
         except StepFailed as error:
             system.note(f"{self.unit} could not be stopped: {error.message}")
 
-    def _rehearse(self, system: System, init: InitSystem) -> None:
-        """Wait for good answers in a row; end early when the unit has ended.
+    def _rehearse(self, system: System, init: InitSystem, before: Sequence[str]) -> Answer:
+        """Wait for good answers in a row, and give the last; end early when the unit has ended.
 
         An app that cannot be loaded may listen all the same, its server dying and being started
         again behind the socket: so its init is looked at before each question that can block.
@@ -127,6 +140,8 @@ class Instance(Resource):
         read = system.monotonic()
         patience = min(FIRST_S, ANSWER_S)
         last = Answer(fault="no socket")
+        same = (0, "")  # what was answered ...
+        since_s = began_s = system.monotonic()  # ... again and again since
         while system.monotonic() < until:
             there = self._is_socket(system)
             if (there and not last.good) or system.monotonic() - looked >= LOOK_S:
@@ -134,7 +149,7 @@ class Instance(Resource):
                 looked = system.monotonic()
             if not last.good and looked - read >= READ_S:
                 read = looked
-                self._read(init)
+                self._read(init, before)
             if there:
                 began = system.monotonic()
                 last = self._ask(patience)
@@ -146,9 +161,16 @@ class Instance(Resource):
                 if row >= self.answers:
                     self._look(system, init, first)
                     self._check_socket(system)
-                    return
+                    return last
                 if last.good:
                     continue
+                if (last.status, last.fault) != same:
+                    same, since_s = (last.status, last.fault), system.monotonic()
+                elif _settled(last, system.monotonic() - since_s):
+                    break
+            elif system.monotonic() - began_s > ELSEWHERE_S:
+                self._elsewhere(system, init)
+                began_s = system.monotonic()
             system.sleep(POLL_S)
         raise self._silent(init, last)
 
@@ -161,11 +183,38 @@ class Instance(Resource):
         # A server that has only just been started may have no process id to tell yet.
         return first if first and first.pid else state
 
-    def _read(self, init: InitSystem) -> None:
+    def _read(self, init: InitSystem, before: Sequence[str]) -> None:
         """Raises when the log says that the server keeps replacing workers that die."""
-        if loops(init.log(self.unit, 120)):
+        if loops(since(before, init.log(self.unit, 120))):
             raise self._exited(
                 init, UnitState(self.unit, active="running", sub="its workers end"), ()
+            )
+
+    def _stayed(self, init: InitSystem, lines: Sequence[str]) -> None:
+        """Raises when a worker has ended by itself although the answers were good."""
+        died = deaths(lines)
+        if died:
+            raise StepFailed(
+                "instance-exited",
+                f"{self.unit} answered, and a worker of it ended by itself meanwhile",
+                expected="workers that stay",
+                found=cause(lines) or died[-1],
+                hint=f"journalctl -u {self.unit} -n 50" if init.name == "systemd" else "",
+                log=telling(lines),
+            )
+
+    def _elsewhere(self, system: System, init: InitSystem) -> None:
+        """Raises when the unit's processes listen on a port, where nobody will ask them."""
+        ports = listening(system, init.state(self.unit).pid)
+        if ports:
+            raise StepFailed(
+                "instance-not-answering",
+                f"{self.unit} listens on {', '.join(ports)} instead of its socket",
+                expected=f"a server that listens on {self.socket}",
+                found=", ".join(ports),
+                hint="remove bind, port and run() from the app and from the server's settings: "
+                "nginx asks at the socket",
+                log=telling(init.log(self.unit, 120)),
             )
 
     def _check_socket(self, system: System) -> None:
@@ -200,13 +249,13 @@ class Instance(Resource):
         expected = f"{self.answers} answers in a row with 2xx or 3xx within {self.timeout_s:g} s"
         asked = f"GET {self.page} with Host: {self.host}"
         if last.status:
-            why = cause(lines) if last.status >= 500 or last.fault else ""
+            why = cause(lines) if last.status >= 500 or last.fault else explained(last, lines)
             return StepFailed(
                 "instance-bad-answer",
                 f"{self.unit} answers {asked} with {last.said}",
                 expected=expected,
                 found=f"{last.said}; {why}" if why else last.said,
-                hint=_advice(last.status),
+                hint=_advice(last, lines, self.host),
                 log=telling(lines),
             )
         return StepFailed(
@@ -226,17 +275,43 @@ def _ended(state: UnitState, first: UnitState) -> bool:
         "backoff",
     ):
         return True
-    if state.restarts:  # counted by systemd since somebody asked for the start
+    # systemd's count goes on from before our start when that met it between two attempts.
+    if state.restarts > first.restarts:
         return True
     return bool(first.pid) and state.pid != first.pid
 
 
-def _advice(status: int) -> str:
-    """What helps against a status."""
+def _settled(answer: Answer, seconds: float) -> bool:
+    """Whether the same answer for so long will be the answer: nobody waits for the minute then."""
+    if answer.status in WARMING:
+        return False
+    kind = 4 if answer.status < 500 else 5  # a good status with a body cut short is settled, too
+    return bool(answer.status) and seconds >= SETTLED_S[kind]
+
+
+def explained(answer: Answer, lines: Sequence[str]) -> str:
+    """Why an app refuses a request, in its own words or those of its log."""
+    if answer.status == 400:
+        refused = [line for line in lines if "Invalid HTTP_HOST header" in line]
+        if refused:
+            return refused[-1].strip()
+        if answer.body.strip() == b"Invalid host header":  # Starlette's
+            return "Invalid host header"
+    return ""
+
+
+def _advice(answer: Answer, lines: Sequence[str], host: str) -> str:
+    """What helps against an answer."""
+    status = answer.status
+    if answer.fault:
+        return "an exception after the first byte, or a wrong Content-Length: see its log"
     if status in (400, 421):
-        return "the app may not know this host name: see its list of allowed hosts"
-    if status in (401, 403, 404):
-        return "name a page that answers 200 without signing in: health in toque.toml"
+        sure = "" if explained(answer, lines) else ", if it checks host names"
+        return f"add {host!r} to ALLOWED_HOSTS or its like{sure}"
+    if status == 404:
+        return 'health = "/PATH" in toque.toml, a page that the app has'
+    if status in (401, 403, 405):
+        return 'health = "/PATH" in toque.toml, a page that answers 200 without signing in'
     if status >= 500:
         return "the last lines of its log say why"
     return ""

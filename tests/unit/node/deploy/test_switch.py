@@ -22,7 +22,7 @@ from toque.node.resources.current import Current
 from toque.node.resources.instance import Instance
 from toque.node.resources.releases import Releases, list_releases, surplus_releases
 from toque.node.resources.retired import Retired
-from toque.node.sockets import Traffic, look, traffic
+from toque.node.sockets import Traffic, look, ports, traffic
 
 OLD, NEW = "aaaaaaaaaaaa-000001", "bbbbbbbbbbbb-000002"
 TOY = Path(__file__).with_name("toy_server.py")
@@ -305,6 +305,114 @@ def test_a_release_that_serves_is_never_stopped_for_a_bad_answer(system, init, r
 )
 def test_a_crash_loop_is_an_end(state, ended):
     assert instance._ended(state, UnitState("x", active="activating", pid=7)) is ended
+
+
+def test_restarts_from_before_this_run_do_not_count(system, init, rehearsal, monkeypatch):
+    """systemd was just about to restart the unit: its count goes on over our start."""
+    said = init.state
+
+    def counted(name):
+        state = said(name)
+        if state.active == "inactive":
+            return replace(state, active="activating", sub="auto-restart", restarts=3)
+        return replace(state, restarts=3)
+
+    monkeypatch.setattr(init, "state", counted)
+    wanted = rehearsal()
+
+    wanted.fix(system, ALL)
+
+    assert wanted.found(system) == wanted.wanted()
+
+
+def test_a_restart_during_this_run_counts():
+    first = UnitState("x", active="active", sub="running", pid=7, restarts=3)
+
+    assert instance._ended(replace(first, restarts=4), first)
+    assert not instance._ended(first, first)
+
+
+def test_a_worker_that_ends_after_good_answers_is_an_end(system, init, rehearsal, monkeypatch):
+    """The server starts another one, and each visitor would meet one that dies."""
+    before = ["DAMN ! worker 1 (pid: 5) died :( trying respawn ..."]  # of an earlier run
+    logs = [before, [*before, "DAMN ! worker 1 (pid: 9) died :( trying respawn ..."]]
+    monkeypatch.setattr(init, "log", lambda unit, lines=40: logs.pop(0) if logs[1:] else logs[0])
+
+    error = failure(system, rehearsal())
+
+    assert error.code == "instance-exited"
+    assert "pid: 9" in error.found
+
+
+@pytest.mark.requirement("R50")
+@pytest.mark.parametrize(("how", "seconds"), [("400", 5.0), ("cut", 8.0), ("500", 8.0)])
+def test_an_answer_that_will_not_change_is_not_waited_for(system, init, rehearsal, how, seconds):
+    init.how[unit(NEW)] = how
+    began = system.monotonic()
+
+    assert failure(system, rehearsal(timeout_s=60.0)).code == "instance-bad-answer"
+
+    assert system.monotonic() - began < seconds + 7  # far less than the minute, on a busy machine
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds", "settled"),
+    [
+        (Answer(404), 1.9, False),
+        (Answer(404), 2.0, True),
+        (Answer(500), 2.0, False),
+        (Answer(500), 5.0, True),
+        (Answer(200, fault="a body cut short"), 2.0, True),
+        (Answer(503), 60.0, False),  # an app that warms up says so
+        (Answer(fault="nobody listens there"), 60.0, False),
+    ],
+)
+def test_what_is_still_about_to_change_is_waited_for(answer, seconds, settled):
+    assert instance._settled(answer, seconds) is settled
+
+
+def test_a_server_that_listens_on_a_port_is_told_where(system, init, rehearsal, monkeypatch):
+    monkeypatch.setattr(instance, "ELSEWHERE_S", 0.2)
+    monkeypatch.setattr(instance, "listening", lambda *_: ["127.0.0.1:8000"])
+
+    error = failure(system, rehearsal(socket=f"{system.top}/run/other.sock"))
+
+    assert (error.code, error.found) == ("instance-not-answering", "127.0.0.1:8000")
+
+
+def test_listening_ports_by_process():
+    rows = """\
+LISTEN 0 128 127.0.0.1:8000 0.0.0.0:* users:(("gunicorn",pid=12,fd=5),("gunicorn",pid=11,fd=5))
+LISTEN 0 128 [::]:22 [::]:* users:(("sshd",pid=3,fd=4))
+LISTEN 0 128 *:80 *:*
+"""
+    assert ports(rows) == [("127.0.0.1:8000", {11, 12}), ("[::]:22", {3}), ("*:80", set())]
+
+
+def test_a_redirect_in_circles_stops_the_release(system, init, rehearsal, monkeypatch):
+    round_again = Answer(302, "Found", location="/")
+    monkeypatch.setattr(instance, "ask", lambda *_, **__: round_again)
+
+    with pytest.raises(StepFailed) as caught:
+        rehearsal().fix(system, ALL)
+
+    assert caught.value.code == "redirect-loop"
+    assert init.calls[-1] == ("stop", unit(NEW))
+    assert [finding.code for finding in system.taken_findings()] == ["redirect-loop"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines", "words"),
+    [
+        (Answer(400), ["Invalid HTTP_HOST header: 'shop.example'."], "Invalid HTTP_HOST"),
+        (Answer(400, body=b"Invalid host header"), [], "Invalid host header"),
+        (Answer(400, body=b"no"), [], ""),
+        (Answer(404), [], ""),
+    ],
+)
+def test_a_refused_host_name_is_known_by_the_frameworks_words(answer, lines, words):
+    assert words in instance.explained(answer, lines)
+    assert bool(words) == bool(instance.explained(answer, lines))
 
 
 def test_a_server_that_dies_behind_its_socket_is_no_silence(system, init, rehearsal, monkeypatch):
