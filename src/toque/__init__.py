@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .node.resources.unit import Unit
     from .node.resources.user import User
     from .node.resources.venv import Venv
+    from .node.resources.watched import Watched
     from .node.resources.web_address import WebAddress
     from .node.resources.workers import Workers
     from .node.values import Secret
@@ -126,6 +127,7 @@ _HOME = {
     "Unit": "node.resources.unit",
     "User": "node.resources.user",
     "Venv": "node.resources.venv",
+    "Watched": "node.resources.watched",
     "WebAddress": "node.resources.web_address",
     "Workers": "node.resources.workers",
 }
@@ -188,6 +190,7 @@ __all__ = [
     "Unit",
     "User",
     "Venv",
+    "Watched",
     "WebAddress",
     "Workers",
     "__version__",

@@ -44,6 +44,7 @@ ELSEWHERE = {
     "processes",
     "releases",
     "retired",
+    "watched",
     "venv",
     "workers",
 }

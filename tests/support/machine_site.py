@@ -54,6 +54,7 @@ entry = "wsgi:app"
 migrate = ["alembic", "upgrade", "head"]
 requires = ["DATABASE_URL", "SECRET_KEY"]
 keep = 3
+watch_for = 0
 
 [apps.thena.env]
 GREETING = "hello"

@@ -80,6 +80,7 @@ ELSEWHERE = {
     "postgres_role": "the database server writes",
     "reboot": "writes /run only, which is root's",
     "retired": "stops units and writes nothing",
+    "watched": "writes in a directory of root's only",
     "service": "starts and enables units below /etc/systemd, which is root's",
     "sudoers": "writes /etc/sudoers.d only, which is root's",
     "swap_file": "refuses a directory in which anybody but root can swap names",

@@ -23,6 +23,7 @@ ASKED = {
     "src/toque/node/resources/checkout.py": (1, "when a release was made, for people"),
     "src/toque/node/resources/current.py": (1, "when a release was switched to, for people"),
     "src/toque/node/resources/migration.py": (1, "when a migration was run, for people"),
+    "src/toque/node/resources/watched.py": (1, "which lines of a log are of requests from before"),
     "src/toque/node/run.py": (1, "what time the node thinks it is, to warn when it is wrong"),
     "src/toque/redial.py": (1, "how projects of a month ago were called is forgotten"),
     "src/toque/usecases/seeing.py": (2, "to tell a node whose clock is wrong"),

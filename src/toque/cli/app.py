@@ -13,6 +13,7 @@ from ..node.wire import report_json
 from ..usecases import deploy as deploying
 from ..usecases import setup as setting
 from ..usecases.across import Across, refuse
+from ..usecases.afterwards import Watched, follow
 from ..usecases.environment import pending
 from ..usecases.place import Place
 from ..usecases.site import Site
@@ -61,6 +62,9 @@ def set_up(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
     is_flag=True,
     help="Run migrations that the release which serves cannot live with.",
 )
+@click.option(
+    "--watch", is_flag=True, help="Wait until the new release has been watched; fail if it goes."
+)
 @verbose_option
 @json_option
 def deploy(
@@ -70,6 +74,7 @@ def deploy(
     target: str,
     batch: str,
     allow_unsafe_migration: bool,
+    watch: bool,
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -80,6 +85,9 @@ def deploy(
 
     Several nodes build and rehearse it side by side and are then switched, a batch at a time; when
     one fails, all serve what they served.
+
+    The node then watches the new release for a while (watch_for in toque.toml) and goes back to
+    the one before by itself when visitors get more errors, or slower answers, than before.
     """
     project, site = asked.here()
     chosen = asked.only_app(project, app)
@@ -101,8 +109,23 @@ def deploy(
             say=shown.heading if several else lambda text: None,
         )
         done = _told(shown, chosen, found)
+    on = {place.node.name: place for place in places}
+    watched = [_watched(on[one["node"]], chosen, one, quiet=as_json) for one in done if watch]
     if as_json:
-        asked.tell({"app": chosen.name, "nodes": done})
+        verdicts = {"watched": [one.as_json() for one in watched]} if watch else {}
+        asked.tell({"app": chosen.name, "nodes": done, **verdicts})
+
+
+def _watched(place: Place, app: App, deployed: dict[str, Any], *, quiet: bool) -> Watched:
+    """Wait for the verdict of one node, and say it."""
+    with Shown(quiet=quiet) as shown:
+        if app.watch_for:
+            shown.heading(f"watching {app.name} on {place.node.name} for {app.watch_for} s")
+        found = follow(place, app, deployed["release"])
+        why = f": {'; '.join(found.reasons)}" if found.reasons else ""
+        verdict = found.verdict or "not watched: nothing else was running"
+        shown.heading(printable(f"{place.node.name}: {found.release} {verdict}{why}"))
+    return found
 
 
 def deploy_app(
@@ -209,7 +232,10 @@ def releases(app: str, target: str, as_json: bool) -> None:
         for entry in kept:
             mark = "*" if entry.get("current") else " "
             state = "running" if entry.get("running") else ""
+            verdict = ": ".join(str(entry[k]) for k in ("verdict", "why") if entry.get(k))
             when = str(entry.get("deployed_at") or "never served")
-            click.echo(printable(f"{mark} {entry['id']}  {when:<20}  {state}"))
+            click.echo(
+                printable(f"{mark} {entry['id']}  {when:<20}  {state:<7}  {verdict}".rstrip())
+            )
         if waits := pending(site, chosen, kept):
             click.echo(click.style(printable(f"  environment {waits}"), fg="yellow"))

@@ -90,8 +90,9 @@ class Schedule:
 class App:
     """``root`` is the folder inside the repository that holds the app; ``health`` the path the
     rehearsal asks for ``answers`` good answers in a row, all of them ``starts_within`` seconds
-    after the start; ``keep`` how many releases stay; ``accepts`` codes of what the rehearsal
-    would refuse;
+    after the start; ``watch_for`` for how many seconds a new release is watched, with the one
+    before it ready to come back; ``finish_within`` how many the requests of a replaced one have;
+    ``keep`` how many releases stay; ``accepts`` codes of what the rehearsal would refuse;
     ``harmless_keys`` are files of the repository whose private keys protect nothing;
     ``secrets`` maps variables to ``generate``, ``file:PATH`` or ``env:NAME``;
     ``static`` maps paths of the site to folders below ``root`` that the web server shows by
@@ -117,6 +118,8 @@ class App:
     starts_within: int = 40
     migrate: tuple[str, ...] = ()
     build: Build | None = None
+    watch_for: int = 60
+    finish_within: int = 30
     migrations: Migrations = Migrations()
     workers: Mapping[str, Worker] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)

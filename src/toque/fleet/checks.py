@@ -57,6 +57,8 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
     names.within(app.answers, 1, 100, at / "answers")
     names.within(app.starts_within, 1, 600, at / "starts_within")
     names.within(app.keep, 1, 100, at / "keep")
+    names.within(app.watch_for, 0, 3600, at / "watch_for")
+    names.within(app.finish_within, 0, 86400, at / "finish_within")
     for domain in app.domains:
         names.domain(domain, at / "domains")
     names.web_path(app.health, at / "health")

@@ -1,5 +1,5 @@
 """The node's program: ``facts | check [APP] | apply [APP] | attach RUN | call RUN | runs |
-releases APP | repository | survey | once | see QUESTION``.
+releases APP | repository | survey | watched APP | once | see QUESTION``.
 
 Lines of JSON come back on standard output; an order (and bytes too large for a line) come in on
 standard input.  ``check`` and ``apply`` tell the facts first, and the releases of ``APP``, so that
@@ -15,7 +15,7 @@ import json
 import os
 import signal
 import sys
-from typing import Any, BinaryIO, Dict, List, Mapping
+from typing import Any, BinaryIO, Dict, List, Mapping, Optional
 
 from . import facts
 from .greeting import greeting
@@ -34,9 +34,6 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
         begin_beating(say)
     state = state or state_of(__file__)
     command, rest = argv[0], argv[1:]
-    if command == "facts":
-        say({**greeting(), "boot": facts.boot()})
-        return 0
     if command in ("check", "apply"):
         told = greeting(rest[0] if rest else "")
         say(told)
@@ -51,30 +48,38 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
         from . import calling
 
         return calling.call(rest[0], say, state)
-    if command == "runs":
-        return runs(say, state)
-    if command == "releases":
-        say({**greeting(rest[0]), "type": "releases"})
-        return 0
     if command == "repository":
         from . import repository
         from .realsystem import RealSystem
         from .wire import facts_from
 
         return repository.serve(RealSystem(facts_from(greeting()["facts"])), stdin, say)
-    if command == "survey":
-        from . import survey
-
-        say({"type": "survey", **survey.look()})
-        return 0
     if command == "once":
         return once(stdin, say)
     if command == "see":
         from .sight.answer import answer
 
         return answer(json.loads(rest[0]), say, state, lambda: say.gone)
-    say({"type": "refused", "code": "node-command-unknown", "found": command})
-    return 2
+    found = looked(command, rest, state)
+    say(found or {"type": "refused", "code": "node-command-unknown", "found": command})
+    return 0 if found else 2
+
+
+def looked(command: str, rest: List[str], state: str) -> Optional[Mapping[str, Any]]:
+    """The answer to a question that is answered at once; None to what is no such question."""
+    if command == "facts":
+        return {**greeting(), "boot": facts.boot()}
+    if command == "runs":
+        return runs(state)
+    if command == "releases":
+        return {**greeting(rest[0]), "type": "releases"}
+    if command == "survey":
+        from . import survey
+
+        return {"type": "survey", **survey.look()}
+    if command == "watched":
+        return watched(rest[0])
+    return None
 
 
 def once(stdin: BinaryIO, say: "Speaker") -> int:
@@ -138,7 +143,7 @@ def state_of(program: str) -> str:
     return STATE
 
 
-def runs(say: Speaker, state: str) -> int:
+def runs(state: str) -> Mapping[str, Any]:
     """The runs this node remembers, newest last, each with how it ended."""
     from . import agent, journal
 
@@ -156,8 +161,17 @@ def runs(say: Speaker, state: str) -> int:
         entry["finished"] = agent.report_of(last) is not None
         entry["ended"] = agent.ending(last)
         found.append(entry)
-    say({"type": "runs", "runs": found, "holder": journal.holder_of(state)})
-    return 0
+    return {"type": "runs", "runs": found, "holder": journal.holder_of(state)}
+
+
+def watched(app: str) -> Mapping[str, Any]:
+    """What is watched after the last switch of ``app``, and what came of it; None without."""
+    from .realsystem import RealSystem
+    from .watch.order import as_json, read_order
+    from .wire import facts_from
+
+    order = read_order(RealSystem(facts_from(facts.look())), app)
+    return {"type": "watched", "order": as_json(order) if order else None}
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ def main(argv: List[str], state: str = journal.STATE) -> int:
     commands.add_parser("facts", help="what this machine is, as JSON")
     once = commands.add_parser("once", help="run what toque run has put down; not for people")
     once.add_argument("token")
+    watched = commands.add_parser("watch", help="watch the release that an app got last")
+    watched.add_argument("app")
     asked = parser.parse_args(argv)
     if asked.command == "once":
         from . import oneoff
@@ -63,6 +65,13 @@ def main(argv: List[str], state: str = journal.STATE) -> int:
         return oneoff.run(RealSystem(facts_from(facts.look())), asked.token)
     if asked.command == "facts":
         print(json.dumps(facts.look(), indent=1))
+        return 0
+    if asked.command == "watch":
+        from .realsystem import RealSystem
+        from .watch.program import watch
+        from .wire import facts_from
+
+        watch(RealSystem(facts_from(facts.look())), asked.app, state)
         return 0
     runs = journal.last_runs(state)
     if asked.command == "log" and not asked.run:

@@ -5,6 +5,7 @@
     /etc/systemd/system/APP-ID.service
     /run/APP-ID/app.sock              what the unit listens on
     /var/lib/toque/apps/APP.jsonl     every switch, one line each
+    /var/lib/toque/apps/APP.watch.json  what is watched after a switch
 
 A release ID is ``<12 hex of the commit>-<6 hex of its settings>``, so a unit's name tells which
 release it runs and an app ``shop`` never takes a unit of ``shop-admin`` for its own.
@@ -67,3 +68,13 @@ def app_path(app: str) -> str:
 
 def history_path(app: str) -> str:
     return f"/var/lib/toque/apps/{app}.jsonl"
+
+
+def watch_path(app: str) -> str:
+    """What is to be watched after a switch, and what came of it."""
+    return f"/var/lib/toque/apps/{app}.watch.json"
+
+
+def watch_unit(app: str) -> str:
+    """The unit of the watcher of an app."""
+    return f"toque-watch-{app}.service"

@@ -25,12 +25,25 @@ def read_history(system: System, app: str) -> List[Dict[str, Any]]:
 
 def append_switch(system: System, app: str, switch: Mapping[str, Any]) -> None:
     """Add one switch to the record."""
-    path = history_path(app)
     for directory in ("/var/lib/toque", "/var/lib/toque/apps"):
         if system.stat(directory) is None:
             system.mkdir(directory, owner="root", group="root", mode=0o700)
-    switches = [*read_history(system, app), dict(switch)][-KEPT:]
+    _write(system, app, [*read_history(system, app), dict(switch)][-KEPT:])
+
+
+def mark_switch(system: System, app: str, release: str, **more: Any) -> None:
+    """Add to the last switch to ``release``: how its watch ended, or why it came about."""
+    switches = read_history(system, app)
+    for switch in reversed(switches):
+        if switch["release"] == release:
+            switch.update(more)
+            _write(system, app, switches)
+            return
+
+
+def _write(system: System, app: str, switches: List[Dict[str, Any]]) -> None:
     text = "".join(json.dumps(one, sort_keys=True) + "\n" for one in switches)
+    path = history_path(app)
     system.write(path, text.encode("utf-8"), owner="root", group="root", mode=0o600)
 
 

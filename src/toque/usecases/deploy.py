@@ -22,6 +22,7 @@ from ..node.wire import finding_json
 from ..ports import Transport
 from . import converge as carry
 from .across import Across, across_of
+from .afterwards import PUT_BACK
 from .converge import Session, StepError, Stop, Watch
 from .lifecycle import (
     Delivery,
@@ -226,7 +227,10 @@ def _chosen(kept: Sequence[Mapping[str, Any]], app: App, to: str) -> Mapping[str
     before = [
         r
         for r in kept
-        if not r.get("current") and r.get("deployed_at") and str(r["deployed_at"]) <= now
+        if not r.get("current")
+        and r.get("deployed_at")
+        and str(r["deployed_at"]) <= now
+        and r.get("verdict") != PUT_BACK
     ]
     if not before:
         raise Failed(

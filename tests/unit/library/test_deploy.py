@@ -46,8 +46,19 @@ def test_deploy_has_only_steps_of_a_deploy(plan_of: Compile, server: str) -> Non
         f"unit:{UNIT}",
         f"inspection:{PATH}",
         f"migration:thena {ID}",
-        *SWITCH,
+        "unit:toque-watch-thena.service",
+        *SWITCH[:3],
+        "watched:thena",
+        *SWITCH[3:],
     ]
+
+
+@pytest.mark.parametrize("server", ["gunicorn"])
+def test_a_release_that_nobody_wants_watched_is_not(plan_of: Compile, server: str) -> None:
+    plan = plan_of((python_app, "deploy"), app=replace(THENA, server=server, watch_for=0))
+
+    assert list(plan.ids)[-len(SWITCH) :] == SWITCH
+    assert "unit:toque-watch-thena.service" not in plan.ids
 
 
 def test_rollback_neither_fetches_nor_builds_nor_migrates(plan_of: Compile, server: str) -> None:

@@ -95,6 +95,7 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
         "app": "a", "release": ID, "units": {f"a-{ID}-mail-1.service": "[Service]\n"},
     },
     "releases": {"app": "a", "current": ID, "user": "app", "keep": 1},
+    "watched": {"app": "a", "release": ID, "log": "/l", "user": "u"},
     "retired": {"app": "a", "keep_unit": f"a-{ID}.service", "drain_s": 0.01},
     "service": {"name": "a", "running": True, "enabled": True},
     "ssh_known_host": {"host": "a.example", "public_key": KEY, "user": "app"},

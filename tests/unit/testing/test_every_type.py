@@ -108,6 +108,7 @@ LATER = {
     "processes": "part of a deploy",
     "releases": "part of a deploy",
     "retired": "part of a deploy",
+    "watched": "part of a deploy",
     "venv": "part of a deploy",
     "workers": "part of a deploy",
 }

@@ -117,7 +117,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scen
 
         made = Many(
             site, APP, [node.place for node in nodes], "main", compile_,
-            lambda name: lambda event: None, tmp_path, on=lambda node, what: what,
+            lambda name: lambda event: None, tmp_path, on=lambda node, what, scale: what,
             balancers=[Fake("lb1").place], members=[node.name for node in nodes],
             say=moves.append, **options,
         )  # fmt: skip

@@ -25,6 +25,7 @@ from toque.node.inside import text_of
 
 from .accounts import UV
 from .layout import ENTRY, SYSTEM_PYTHON, Layout, earlier_releases
+from .watching import watch, watcher
 
 
 def fetch(r: Recipe, here: Layout) -> None:
@@ -141,8 +142,14 @@ def inspect(r: Recipe, here: Layout, *, static: Sequence[str] = ()) -> None:
 
 
 def switch(r: Recipe, here: Layout) -> None:
-    """Rehearse the release beside the one that serves, then move the visitors, then tidy up."""
+    """Rehearse the release beside the one that serves, then move the visitors, then tidy up.
+
+    A release that is not gone back to is watched for a while, see ``watching.py``.
+    """
     app = r.app
+    watched = app.watch_for > 0 and not r.source.kept
+    if watched:
+        watcher(r)
     r.add(
         Instance(
             here.unit,
@@ -160,6 +167,8 @@ def switch(r: Recipe, here: Layout) -> None:
     if count := earlier_releases(app):
         r.add(Earlier(app.name, release=here.id, count=count))
     r.add(Current(here.current, release=f"releases/{here.id}", unit=here.unit, app=app.name))
-    r.add(Retired(app.name, keep_unit=here.unit))
+    if watched:
+        watch(r, here)
+    r.add(Retired(app.name, keep_unit=here.unit, drain_s=float(app.finish_within)))
     r.add(Workers(app.name, release=here.id, only=True))
     r.add(Releases(app.name, current=here.id, user=app.deploy_user, keep=app.keep))

@@ -57,6 +57,7 @@ CLASSES: Dict[str, str] = {
     "unit": "Unit",
     "user": "User",
     "venv": "Venv",
+    "watched": "Watched",
     "web_address": "WebAddress",
     "workers": "Workers",
 }

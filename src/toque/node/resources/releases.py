@@ -114,7 +114,7 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
     directory = f"{app_path(app)}/releases"
     link = system.stat(f"{app_path(app)}/current")
     current = link.target.rsplit("/", 1)[-1] if link is not None else ""
-    switched = {s["release"]: str(s.get("at", "")) for s in read_history(system, app)}
+    switched = {s["release"]: s for s in read_history(system, app)}
     init = choose(system)
     records = read_migrated(system, app)
     names = [name for name in system.names(directory) if is_release(name)]
@@ -134,7 +134,9 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
                 "current": name == current,
                 "running": init.state(unit_name(app, name)).running
                 or bool(workers.alive(system, app, name)),
-                "deployed_at": switched.get(name, ""),
+                "deployed_at": str(switched.get(name, {}).get("at", "")),
+                "verdict": str(switched.get(name, {}).get("verdict", "")),
+                "why": _why(switched.get(name, {})),
                 "migrations": applied_for(records, name),
                 "since": applied_since(records, name),
             }
@@ -142,6 +144,11 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
     # One that never served goes behind all that did.
     releases.sort(key=lambda r: (r["deployed_at"], r["created"], r["id"]), reverse=True)
     return releases
+
+
+def _why(switch: Dict[str, Any]) -> str:
+    """Why it came to serve, when nobody deployed it, or why its watch ended as it did."""
+    return str(switch.get("why") or "; ".join(switch.get("reasons", ())))
 
 
 def surplus_releases(

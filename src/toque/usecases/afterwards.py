@@ -1,0 +1,79 @@
+"""After a deploy: the watch that its node keeps on the new release, followed from here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Failed
+from ..fleet.app import App
+from . import converge as carry
+from .place import Place
+
+ASK_S = 2.0
+SLACK_S = 60.0  # what the node may be behind: a run that holds it, a clock that differs
+GOOD, DEGRADED, PUT_BACK = "good", "degraded", "put-back"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How the watch of one release ended: ``verdict`` is empty when there was none to keep."""
+
+    node: str
+    release: str
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"node": self.node, "release": self.release, "verdict": self.verdict,
+                "reasons": list(self.reasons)}  # fmt: skip
+
+
+def order_of(place: Place, app: App) -> dict[str, Any]:
+    """The node's last watch of ``app``, as ``node/watch/order.py`` has it; empty without one."""
+    order = carry.ask(place.transport, ["watched", app.name], "watched")["order"]
+    return order if isinstance(order, dict) else {}
+
+
+def follow(
+    place: Place,
+    app: App,
+    release: str,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Watched:
+    """Wait until the watch of ``release`` has ended.
+
+    Raises ``Failed``: ``put-back`` when the release before serves again, ``watch-lost`` when the
+    node has nothing to say of it long after its time.
+    """
+    ends = now() + app.watch_for + SLACK_S
+    while True:
+        order = order_of(place, app)
+        if order.get("release") != release:  # nothing ran before it
+            return Watched(place.node.name, release)
+        verdict = str(order.get("verdict", ""))
+        reasons = tuple(str(reason) for reason in order.get("reasons", ()))
+        if verdict == PUT_BACK:
+            raise Failed(
+                "put-back",
+                f"{app.name} on {place.node.name} went back to {order.get('previous')}",
+                expected="a release that is no worse than the one before",
+                found="; ".join(reasons),
+                hint=f"toque errors {app.name}; toque logs {app.name}",
+            )
+        if verdict:
+            return Watched(place.node.name, release, verdict, reasons)
+        if now() > ends:
+            raise Failed(
+                "watch-lost",
+                f"{place.node.name} does not say how the watch of {app.name} ended",
+                expected=f"a verdict after {app.watch_for} s",
+                found="none: its watcher was ended, or the machine was",
+                hint=f"toque releases {app.name}; on the node: systemctl status "
+                f"toque-watch-{app.name}",
+            )
+        sleep(ASK_S)
