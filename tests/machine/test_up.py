@@ -56,7 +56,7 @@ class Fresh:
 
     def sh(self, script: str) -> str:
         """What a script prints on the machine, by another way than SSH."""
-        done = api.execute(self.kitchen, self.machine, ["sh", "-c", script])
+        done = api.execute(self.kitchen, MACHINE, ["sh", "-c", script])
         return done.stdout.decode()
 
     def up(self, folder: Path, *argv: str, **environ: str) -> dict[str, Any]:
