@@ -19,7 +19,7 @@ NAME = "[a-z][a-z0-9_]{0,23}"  # without dashes, so that no name is part of anot
 @dataclass(frozen=True)
 class Part:
     """What a unit is: of which ``release``, the worker or job ``name``, and its ``kind``:
-    ``worker``, ``job``, ``due``, ``timer`` or ``path``."""
+    ``worker``, ``job``, ``due`` or ``timer``."""
 
     unit: str
     release: str
@@ -32,15 +32,13 @@ def worker_unit(app: str, release: str, name: str, number: int) -> str:
 
 
 def job_unit(app: str, release: str, name: str, ending: str = ".service") -> str:
-    """``ending`` is ``.service``, ``.timer``, ``.path`` or ``-due.service``."""
+    """``ending`` is ``.service``, ``.timer`` or ``-due.service``."""
     return f"{app}-{release}-{name}{ending}"
 
 
 def part_of(app: str, unit: str) -> Optional[Part]:
     """What ``unit`` is to ``app``; None for its server and for units of others."""
-    found = re.fullmatch(
-        rf"{re.escape(app)}-({ID})-({NAME})(-\d+|-due)?\.(service|timer|path)", unit
-    )
+    found = re.fullmatch(rf"{re.escape(app)}-({ID})-({NAME})(-\d+|-due)?\.(service|timer)", unit)
     if found is None:
         return None
     release, name, tail, ending = found.groups()

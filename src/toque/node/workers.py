@@ -19,7 +19,6 @@ from .system import System
 PROVE_S = 1.5  # a worker that cannot be imported has ended by then
 POLL_S = 0.3
 LOOKED_AT = frozenset({"units"})
-STARTED_BY_TIME = ("timer", "path")
 
 
 def parts(system: System, app: str) -> List[Part]:
@@ -100,7 +99,7 @@ def retired(system: System, app: str, release: str) -> Tuple[List[str], List[str
         part.unit
         for part in all_parts
         if part.release == release
-        and part.kind in STARTED_BY_TIME
+        and part.kind == "timer"
         and not (init.state(part.unit).alive and init.state(part.unit).enabled)
     ]
     return others, due

@@ -128,8 +128,8 @@ def test_workers_and_schedules_are_units_of_the_release(plan_of: Compile) -> Non
     release = f"thena-{ID}"
     assert set(units) == {
         f"{release}-mail-1.service", f"{release}-mail-2.service", f"{release}-tidy.timer",
-        f"{release}-tidy.service", f"{release}-late.timer", f"{release}-late.service",
-        f"{release}-late-due.service", f"{release}-late.path",
+        f"{release}-tidy.service", f"{release}-tidy-due.service", f"{release}-late.timer",
+        f"{release}-late.service",
     }  # fmt: skip
     mail = units[f"{release}-mail-1.service"]
     start = f'{PATH}/.toque/venv/bin/celery -A "shop 100%%"'
@@ -137,10 +137,12 @@ def test_workers_and_schedules_are_units_of_the_release(plan_of: Compile) -> Non
     assert f"ExecStart=/usr/bin/flock --no-fork {lock} {start}\n" in mail
     assert "Rule=one\n" in mail
     assert f"EnvironmentFile=/etc/toque/apps/thena/{ID}.env\n" in mail
-    assert "PathExists=/srv/www/thena/shared/.toque-late.due" in units[f"{release}-late.path"]
-    assert f"Unit={release}-late-due.service" in units[f"{release}-late.timer"]
-    for text in units.values():
-        assert "User=root" not in text
+    assert f"Unit={release}-late.service" in units[f"{release}-late.timer"]
+    assert f"Unit={release}-tidy-due.service" in units[f"{release}-tidy.timer"]
+    as_root = {name for name, text in units.items() if "ExecStart" in text and "User=" not in text}
+    assert as_root == {f"{release}-tidy-due.service"}
+    ask = f"ExecStart=/bin/systemctl --no-block start {release}-tidy.service\n"
+    assert ask in units[f"{release}-tidy-due.service"]
 
 
 def test_app_without_migrations_has_no_such_step(plan_of: Compile) -> None:

@@ -175,10 +175,10 @@ def test_nothing_is_done_twice(system, init):
 
 def test_schedules_change_over_and_a_job_that_runs_is_left_alone(system, init):
     for release in (OLD, NEW):
-        for ending in (".timer", ".path", ".service", "-due.service"):
+        for ending in (".timer", ".service", "-due.service"):
             unit = job_unit("shop", release, "nightly", ending)
             system.put(f"/etc/systemd/system/{unit}", b"[Service]\n")
-    timed = {job_unit("shop", OLD, "nightly", ending) for ending in (".timer", ".path")}
+    timed = {job_unit("shop", OLD, "nightly", ".timer")}
     job = job_unit("shop", OLD, "nightly")
     init.running = {*timed, job}
     init.on_boot = set(timed)
@@ -187,7 +187,7 @@ def test_schedules_change_over_and_a_job_that_runs_is_left_alone(system, init):
     assert not init.did
     do(system, ONLY)
 
-    mine = {job_unit("shop", NEW, "nightly", ending) for ending in (".timer", ".path")}
+    mine = {job_unit("shop", NEW, "nightly", ".timer")}
     assert init.running == {*mine, job}
     assert init.on_boot == mine
     assert workers.alive(system, "shop", OLD) == [job]
@@ -227,7 +227,8 @@ def test_units_of_others_are_refused(unit):
         (f"shop-{NEW}-mail-12.service", Part("", NEW, "mail", "worker")),
         (f"shop-{NEW}-nightly.service", Part("", NEW, "nightly", "job")),
         (f"shop-{NEW}-nightly-due.service", Part("", NEW, "nightly", "due")),
-        (f"shop-{NEW}-nightly.path", Part("", NEW, "nightly", "path")),
+        (f"shop-{NEW}-nightly.timer", Part("", NEW, "nightly", "timer")),
+        (f"shop-{NEW}-nightly.path", None),
     ],
 )
 def test_a_unit_tells_what_it_is(unit, part):
