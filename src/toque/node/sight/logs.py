@@ -9,9 +9,11 @@ from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional,
 
 from .. import agent, journal
 from ..applayout import release_of
+from ..appunits import part_of
 from ..errors import StepFailed
 from ..history import read_history
 from ..inits.translate import log_path
+from ..record import replace
 from ..system import System
 from .lines import (
     ACCESS,
@@ -60,14 +62,21 @@ def app_log(system: System, app: str, since: float, most: int = MOST) -> List[En
         return journalled(system, app, [f"--since=@{since:.0f}", f"--lines={most}"])[0]
     found: List[Entry] = []
     for name in system.names("/var/log/toque"):
-        release = release_of(app, name.replace(".log", ".service"))
-        if release is not None and name.endswith(".log"):
+        release, _ = whose(app, name.replace(".log", ".service"))
+        if release and name.endswith(".log"):
             path = log_path(name.replace(".log", ".service"))
             there = system.stat(path)
             last = there.changed_ns / 1e9 if there else 0.0
             if last >= since:
                 found += [e for e in untimed(tail(system, path), last, release) if e.at >= since]
     return found
+
+
+def whose(app: str, unit: str) -> Tuple[str, str]:
+    """The release of a unit, and its name when it is a worker or a job; empty for others."""
+    release = release_of(app, unit)
+    part = part_of(app, unit) if release is None else None
+    return (part.release, part.name) if part is not None else (release or "", "")
 
 
 def journalled(system: System, app: str, which: Sequence[str]) -> Tuple[List[Entry], str]:
@@ -86,10 +95,10 @@ def journalled(system: System, app: str, which: Sequence[str]) -> Tuple[List[Ent
             continue
         # A pattern also fits the units of an app whose name begins with ours.
         unit = said.get("UNIT") or said.get("_SYSTEMD_UNIT") or ""
-        release = release_of(app, str(unit))
-        entry = journal_line(line, release) if release is not None else None
+        release, name = whose(app, str(unit))
+        entry = journal_line(line, release) if release else None
         if entry is not None:
-            found.append(entry)
+            found.append(replace(entry, text=f"{name}: {entry.text}") if name else entry)
     return found, cursor
 
 
@@ -190,8 +199,8 @@ def follow(
             cursor = now or cursor
         elif APP in sources:
             for name in system.names("/var/log/toque"):
-                release = release_of(app, name.replace(".log", ".service"))
-                if release is not None:
+                release, _ = whose(app, name.replace(".log", ".service"))
+                if release:
                     lines = _new_lines(system, f"/var/log/toque/{name}", at)
                     found += untimed(lines, system.now(), release)
         if DEPLOYS in sources:

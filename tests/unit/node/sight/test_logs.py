@@ -24,6 +24,8 @@ def journal(argv: Sequence[str], stdin: bytes, user: str | None) -> Result:
          f"shop-{GONE}.service"},
         {"__REALTIME_TIMESTAMP": "3000000", "MESSAGE": "Main process exited", "_SYSTEMD_UNIT":
          "init.scope", "UNIT": f"shop-{RELEASE}.service"},
+        {"__REALTIME_TIMESTAMP": "3500000", "MESSAGE": "job done", "_SYSTEMD_UNIT":
+         f"shop-{RELEASE}-mailer-1.service"},
         {"__REALTIME_TIMESTAMP": "3000000", "MESSAGE": "not mine", "_SYSTEMD_UNIT":
          f"shop-admin-{OTHER}.service"},
     ]  # fmt: skip
@@ -54,8 +56,9 @@ def test_logs_of_app_nginx_and_deploys_come_in_one_order():
 
     assert [(entry.at, entry.source, entry.release) for entry in found] == [
         (0.5, "access", ""), (1.0, "app", GONE), (2.0, "app", RELEASE), (2.5, "access", ""),
-        (3.0, "app", RELEASE), (4.0, "deploys", RELEASE),
+        (3.0, "app", RELEASE), (3.5, "app", RELEASE), (4.0, "deploys", RELEASE),
     ]  # fmt: skip
+    assert found[-2].text == "mailer: job done"  # of a worker
     assert found[-1].text == f"serves {RELEASE} (from {GONE})"
     only = logs.read(system, "shop", 2.2, sources=frozenset({"access"}))
     assert [entry.at for entry in only] == [2.5]
