@@ -24,6 +24,12 @@ def is_release(name: str) -> bool:
     return re.fullmatch(ID, name) is not None
 
 
+def release_in(unit: str) -> str:
+    """The release ID at the end of a unit's name, whatever app it is of; empty when none is."""
+    found = re.search("-(" + ID + r")\.service$", unit)
+    return found.group(1) if found else ""
+
+
 def unit_name(app: str, release: str) -> str:
     return f"{app}-{release}.service"
 

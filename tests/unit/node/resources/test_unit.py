@@ -145,3 +145,22 @@ def test_only_a_unit_that_systemd_has_read_before_needs_a_reload():
     converge(Unit("thena.service", TEXT + "# new\n"), system)
 
     assert verbs(system, "systemctl") == ["daemon-reload"]
+
+
+def test_the_text_of_a_twin_was_examined_with_the_first_release():
+    system = machine("systemd")
+    texts = {}
+    for release in ("aaaaaaaaaaaa-000001", "bbbbbbbbbbbb-000002", "cccccccccccc-000003"):
+        name = f"thena-{release}.service"
+        texts[name] = TEXT + f"# {release}\n" + ("Nicee=5\n" if release.startswith("c") else "")
+        converge(Unit(name, texts[name]), system)
+    converge(Unit("other-dddddddddddd-000004.service", TEXT), system)
+    converge(Unit("thena.service", TEXT), system)
+
+    examined = [c[-1].rpartition("/")[2] for c in system.calls if c[0] == "systemd-analyze"]
+    assert examined == [
+        "thena-aaaaaaaaaaaa-000001.service",
+        "thena-cccccccccccc-000003.service",  # another text
+        "other-dddddddddddd-000004.service",
+        "thena.service",
+    ]
