@@ -125,10 +125,8 @@ def deployed(shop: Shop, text: str) -> float:
     commit = shop.commit(text)
     began = time.monotonic()
     push = shop.push()
-    try:
-        served = shop.until_served(commit)
-    finally:
-        words, _ = push.communicate(timeout=300)
+    served = shop.until_served(commit, push=push)
+    words, _ = push.communicate(timeout=300)
     if "error" in words or push.returncode != 0:
         raise RuntimeError(f"{shop.server}: {words}")
     return served - began

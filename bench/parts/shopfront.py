@@ -108,14 +108,23 @@ class Shop:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
-    def until_served(self, commit: str, port: int = 80, limit_s: float = WAIT_S) -> float:
-        """Ask until ``commit`` answers; the moment (``time.monotonic()``) at which it did."""
-        until = time.monotonic() + limit_s
+    def until_served(
+        self, commit: str, port: int = 80, push: subprocess.Popen[str] | None = None
+    ) -> float:
+        """Ask until ``commit`` answers; the moment (``time.monotonic()``) at which it did.
+
+        Raises when that takes too long, and when ``push`` has ended and it still does not.
+        """
+        until = time.monotonic() + WAIT_S
         while time.monotonic() < until:
+            ended = push is not None and push.poll() is not None
             if version(self.bench.address, port) == commit:
                 return time.monotonic()
+            if ended:
+                break
             time.sleep(POLL_S)
-        raise RuntimeError(f"{self.server}: {commit[:12]} did not answer within {limit_s:g} s")
+        words = push.communicate()[0] if push is not None else ""
+        raise RuntimeError(f"{self.server}: {commit[:12]} does not answer: {words}")
 
 
 def version(address: str, port: int = 80) -> str:
