@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "errors": ("seeing", "List the requests that failed last, each with its cause"),
     "doctor": ("seeing", "Name the broken link between visitor and database"),
     "releases": ("app", "List an app's releases"),
+    "history": ("history", "List an app's deploys, also those that failed or were put back"),
     "env": ("env", "Set, list and compare the variables of an app"),
     "run": ("once", "Run a command as an app runs, beside its server"),
     "shell": ("once", "Open the shell of an app's framework"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -66,6 +67,7 @@ def run() -> None:
     settings = json.loads((repository / "toque.json").read_text(encoding="utf-8"))
     project = asked.ahead().project or bootstrap.open_project(Path(settings["project"]))
     site = bootstrap.open_site(project)
+    site = replace(site, by=f"{site.by} (push)")  # who, and by what: node/deploys.py
     app = project.app(settings["app"])
     source = bootstrap.open_repository(repository)
 

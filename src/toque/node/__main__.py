@@ -1,5 +1,5 @@
 """The node's program: ``facts | check [APP] | apply [APP] | attach RUN | call RUN | runs |
-releases APP | repository | survey | watched APP | once | see QUESTION``.
+releases APP | repository | survey | watched APP | history APP | once | see QUESTION``.
 
 Lines of JSON come back on standard output; an order (and bytes too large for a line) come in on
 standard input.  ``check`` and ``apply`` tell the facts first, and the releases of ``APP``, so that
@@ -79,6 +79,8 @@ def looked(command: str, rest: List[str], state: str) -> Optional[Mapping[str, A
         return {"type": "survey", **survey.look()}
     if command == "watched":
         return watched(rest[0])
+    if command == "history":
+        return history(rest[0])
     return None
 
 
@@ -172,6 +174,16 @@ def watched(app: str) -> Mapping[str, Any]:
 
     order = read_order(RealSystem(facts_from(facts.look())), app)
     return {"type": "watched", "order": as_json(order) if order else None}
+
+
+def history(app: str) -> Mapping[str, Any]:
+    """The deploys of ``app`` on this node, as ``deploys.py`` has them."""
+    from . import deploys
+    from .realsystem import RealSystem
+    from .wire import facts_from
+
+    found = deploys.told(RealSystem(facts_from(facts.look())), app)
+    return {"type": "history", "deploys": found}
 
 
 if __name__ == "__main__":

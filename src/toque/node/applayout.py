@@ -5,6 +5,7 @@
     /etc/systemd/system/APP-ID.service
     /run/APP-ID/app.sock              what the unit listens on
     /var/lib/toque/apps/APP.jsonl     every switch, one line each
+    /var/lib/toque/apps/APP.deploys.jsonl   every deploy, one line each
     /var/lib/toque/apps/APP.watch.json  what is watched after a switch
 
 A release ID is ``<12 hex of the commit>-<6 hex of its settings>``, so a unit's name tells which
@@ -70,6 +71,10 @@ def scale_path(app: str) -> str:
 
 def app_path(app: str) -> str:
     return f"/srv/www/{app}"
+
+
+def deploys_path(app: str) -> str:
+    return f"/var/lib/toque/apps/{app}.deploys.jsonl"
 
 
 def history_path(app: str) -> str:

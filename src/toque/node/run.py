@@ -6,7 +6,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Mapping, Optional, Tuple
 
-from . import agent, blobs, journal, lastplan
+from . import agent, blobs, deploys, journal, lastplan
 from .detach import Recorder, detached
 from .engine import walk
 from .facts import boot
@@ -184,6 +184,8 @@ class Walker:
             seconds=time.monotonic() - started,
             token=token,
         )
+        if mode == "apply" and self.state == journal.STATE:
+            deploys.record(RealSystem(self.machine), report, self.order["by"])
         rebooting = mode == "apply" and self._reboots(report)
         if rebooting:
             say({"type": "rebooting", "boot": boot()})

@@ -37,6 +37,12 @@ def order_of(place: Place, app: App) -> dict[str, Any]:
     return order if isinstance(order, dict) else {}
 
 
+def history_of(place: Place, app: App) -> list[dict[str, Any]]:
+    """The deploys of ``app`` that a node has on record, oldest first: ``node/deploys.py``."""
+    found = carry.ask(place.transport, ["history", app.name], "history")["deploys"]
+    return [entry for entry in found if isinstance(entry, dict)]
+
+
 def follow(
     place: Place,
     app: App,

@@ -274,4 +274,5 @@ def _parcel(
         blank, _ = parcel(f"deploy {app}", recipes, inputs, files)
         release = release_of(app, release.commit, content_of(blank), salt=salt)
         inputs = replace(inputs, release=release)
-    return release, parcel(f"deploy {app} {release.id}", recipes, inputs, files)[1]
+    what = "rollback" if delivery.source.kept else "deploy"  # on record: node/deploys.py
+    return release, parcel(f"{what} {app} {release.id}", recipes, inputs, files)[1]
