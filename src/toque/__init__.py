@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .node.resources.http_check import HttpCheck
     from .node.resources.inspection import Inspection
     from .node.resources.instance import Instance
+    from .node.resources.intact import Intact
     from .node.resources.limits import Limits
     from .node.resources.line import Line
     from .node.resources.link import Link
@@ -97,6 +98,7 @@ _HOME = {
     "HttpCheck": "node.resources.http_check",
     "Inspection": "node.resources.inspection",
     "Instance": "node.resources.instance",
+    "Intact": "node.resources.intact",
     "Limits": "node.resources.limits",
     "Line": "node.resources.line",
     "Link": "node.resources.link",
@@ -160,6 +162,7 @@ __all__ = [
     "HttpCheck",
     "Inspection",
     "Instance",
+    "Intact",
     "Limits",
     "Line",
     "Link",

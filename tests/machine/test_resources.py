@@ -40,6 +40,7 @@ ELSEWHERE = {
     "earlier",
     "inspection",
     "instance",
+    "intact",
     "migration",
     "processes",
     "releases",

@@ -19,6 +19,7 @@ ID = f"{COMMIT[:12]}-abcdef"
 UNIT = f"thena-{ID}.service"
 PATH = f"/srv/www/thena/releases/{ID}"
 SWITCH = [
+    "intact:thena",
     f"instance:{UNIT}",
     f"workers:start thena {ID}",
     "current:/srv/www/thena/current",

@@ -104,6 +104,7 @@ LATER = {
     "earlier": "part of a deploy",
     "inspection": "part of a deploy",
     "instance": "part of a deploy",
+    "intact": "part of a deploy",
     "migration": "part of a deploy",
     "processes": "part of a deploy",
     "releases": "part of a deploy",

@@ -12,6 +12,7 @@ from toque import (
     File,
     Inspection,
     Instance,
+    Intact,
     Recipe,
     Releases,
     Retired,
@@ -150,6 +151,7 @@ def switch(r: Recipe, here: Layout) -> None:
     watched = app.watch_for > 0 and not r.source.kept
     if watched:
         watcher(r)
+    r.add(Intact(app.name, release=here.id))
     r.add(
         Instance(
             here.unit,

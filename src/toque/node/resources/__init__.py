@@ -29,6 +29,7 @@ CLASSES: Dict[str, str] = {
     "http_check": "HttpCheck",
     "inspection": "Inspection",
     "instance": "Instance",
+    "intact": "Intact",
     "limits": "Limits",
     "line": "Line",
     "link": "Link",

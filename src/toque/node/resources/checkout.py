@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from hashlib import sha256
 from typing import Any, ClassVar, FrozenSet, List, Mapping, Optional, Tuple, Union
 
-from .. import git
+from .. import git, room
 from ..access import Access, lent
 from ..errors import NotReady, StepFailed
 from ..mirror import Mirror
@@ -94,6 +94,7 @@ class Checkout(Resource):
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         self._sweep(system)
+        room.enough(system, self._releases, room.RELEASE)
         with lent(system, self.mirror, self._access, self.url) as mirror:
             mirror.make()
             if not mirror.has(self.commit):

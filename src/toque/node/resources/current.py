@@ -57,6 +57,8 @@ class Current(Resource):
         if new:
             init.enable(self.unit, later=True)
         before = system.stat(self.path)
+        if before is not None and system.stat(f"{self._home}/{before.target}") is None:
+            system.note(f"{self.path} led to {before.target}, which is not there any more")
         if before is None or before.target != self.release:
             system.link(self.path, self.release)  # renamed over the old one, directory synced
         if not self._recorded(system):
@@ -77,6 +79,10 @@ class Current(Resource):
     def _recorded(self, system: System) -> bool:
         switches = read_history(system, self.app)
         return bool(switches) and switches[-1]["release"] == self._id
+
+    @property
+    def _home(self) -> str:
+        return self.path.rsplit("/", 1)[0]
 
     @property
     def _id(self) -> str:

@@ -10,6 +10,7 @@ import os
 import re
 from typing import ClassVar, FrozenSet, List, Mapping, Optional
 
+from .. import room
 from ..errors import NotReady, StepFailed
 from ..record import dataclass
 from ..resource import Invalid, Resource, State
@@ -70,6 +71,7 @@ class Venv(Resource):
         lock = b"".join(self._read(system, path) for path in self._locks())
         if system.stat(self.uv) is None:
             raise NotReady("program-missing", f"there is no program {self.uv}")
+        room.enough(system, os.path.dirname(self.path), room.ENVIRONMENT)
         system.remove_tree(self.path)
         self._make_cache(system)
         # Set-group-id, so that what uv writes can be read by the app's group.
