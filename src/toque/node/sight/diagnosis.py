@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from ..evidence import cause as last_exception
 from ..evidence import telling
 from ..finding import REFUSE, WARN, Finding
-from ..record import dataclass
+from ..record import dataclass, replace
 from .failures import NO_TELLING, Cause, Failure, failures
 from .lines import Entry
 
@@ -526,8 +526,11 @@ def _unit(facts: Facts) -> Iterator[Finding]:
         )
     elif unit["running"]:
         direct = _of(facts, "direct")
-        if unit.get("restarts") and direct and not direct["status"] and last_exception(log):
-            yield _ended(unit, log, facts)  # between two attempts of its server
+        moves = unit.get("restarts") or not unit.get("steady", True)
+        refused = any(re.match(r"unable to load app |.*Worker failed to boot", x) for x in log)
+        dead = direct and not direct["status"] and last_exception(log)
+        if dead and (moves or refused):  # between two attempts of its server
+            yield replace(_ended(unit, log, facts), certain=bool(moves))
             return
         if not unit.get("enabled"):
             yield Finding(
@@ -582,7 +585,7 @@ def _ended(unit: Facts, log: Sequence[str], facts: Facts) -> Finding:
 def _socket(facts: Facts) -> Iterator[Finding]:
     """The way from nginx into the app, when the app's unit runs."""
     queue, unit, nginx = _of(facts, "socket"), _of(facts, "unit"), _of(facts, "nginx")
-    if not queue or not unit.get("running"):
+    if not queue or not unit.get("running") or not unit.get("steady", True):
         return
     app, path = facts["app"], queue["path"]
     restart = f"systemctl restart {unit['name']}"

@@ -37,8 +37,11 @@ UPSTREAM = r"(?:server\s+|proxy_pass\s+http://)unix:([^\s;:]+)"
 LOCAL = ("/var/run/postgresql", "/run/postgresql", "localhost", "127.0.0.1", "::1", "")
 
 
-def look(system: System, asked: Mapping[str, Any]) -> Facts:
-    """``asked`` has ``app``, ``host``, ``page``, ``domains``, ``since`` (seconds since 1970)."""
+def look(system: System, asked: Mapping[str, Any], another: Callable[[], System]) -> Facts:
+    """``asked`` has ``app``, ``host``, ``page``, ``domains``, ``since`` (seconds since 1970).
+
+    ``another`` makes one more view of the same machine.
+    """
     app = str(asked["app"])
     began = time.monotonic()
     facts: Facts = {"app": app, "asked": dict(asked), "at": system.now()}
@@ -46,31 +49,28 @@ def look(system: System, asked: Mapping[str, Any]) -> Facts:
     release = facts["link"].get("release", "")
     unit = unit_name(app, release) if release else ""
     site = nginx_site(system, app)
-    # One question for all units; those who ask below side by side find the answer there.
-    others = [n for n in system.names(UNITS) if release_of(app, n) is not None and n != unit]
-    known = ["nginx.service", "postgresql.service", *others, *([unit] if unit else [])]
-    choose(system).prefetch(known)
     found: Facts = {}
-    jobs: Dict[str, Callable[[], Any]] = {
-        "unit": lambda: unit_facts(system, unit) if unit else {},
-        "others": lambda: [name for name in others if choose(system).state(name).alive],
-        "socket": lambda: socket_facts(system, app, release),
-        "site": lambda: site,
-        "nginx": lambda: nginx_facts(system),
-        "port": lambda: port_facts(system, site.get("port", 80)),
-        "direct": lambda: direct(app, release, asked),
-        "through": lambda: through(site, asked),
-        "processes": lambda: processes(system, app),
-        "disk": lambda: disks(app),
-        "memory": lambda: memory(system, unit),
-        "database": lambda: database(system, app, release, str(asked.get("user", app))),
-        "names": lambda: names(asked.get("domains", ())),
-        "certificates": lambda: certificates(system, site),
-        "firewall": lambda: firewall(system),
-        "engines": lambda: engines(system, app, release),
+    # Each with a machine of its own: what one remembers between two looks is not for threads.
+    jobs: Dict[str, Callable[[System], Any]] = {
+        "unit": lambda own: unit_facts(own, unit) if unit else {},
+        "others": lambda own: running_units(own, app, unit),
+        "socket": lambda own: socket_facts(own, app, release),
+        "site": lambda own: site,
+        "nginx": nginx_facts,
+        "port": lambda own: port_facts(own, site.get("port", 80)),
+        "direct": lambda own: direct(app, release, asked),
+        "through": lambda own: through(site, asked),
+        "processes": lambda own: processes(own, app),
+        "disk": lambda own: disks(app),
+        "memory": lambda own: memory(own, unit),
+        "database": lambda own: database(own, app, release, str(asked.get("user", app))),
+        "names": lambda own: names(asked.get("domains", ())),
+        "certificates": lambda own: certificates(own, site),
+        "firewall": firewall,
+        "engines": lambda own: engines(own, app, release),
     }
     threads = [
-        threading.Thread(target=_kept, args=(found, name, job), daemon=True)
+        threading.Thread(target=_kept, args=(found, name, job, another()), daemon=True)
         for name, job in jobs.items()
     ]
     for thread in threads:
@@ -78,6 +78,13 @@ def look(system: System, asked: Mapping[str, Any]) -> Facts:
     for thread in threads:
         thread.join(max(0.0, began + ALL_S - time.monotonic()))
     facts.update(found)
+    if unit and "pid" in found.get("unit", {}):
+        # One that ends while we look explains what the looks do not agree on.
+        after = choose(another()).state(unit)
+        facts["unit"]["steady"] = (after.pid, after.running) == (
+            found["unit"]["pid"],
+            found["unit"]["running"],
+        )
     # Last, so that what our own requests left in the logs is among it.
     entries = logs.read(system, app, float(asked.get("since", system.now() - 600)))
     facts["log"] = [{**entry.as_json(), "data": dict(entry.data)} for entry in entries[-1500:]]
@@ -91,9 +98,9 @@ def look(system: System, asked: Mapping[str, Any]) -> Facts:
     return facts
 
 
-def _kept(found: Facts, name: str, job: Callable[[], Any]) -> None:
+def _kept(found: Facts, name: str, job: Callable[[System], Any], own: System) -> None:
     try:
-        found[name] = job()
+        found[name] = job(own)
     except (OSError, StepFailed, ValueError, KeyError) as error:
         found[name] = {"unknown": str(error)}
 
@@ -145,6 +152,14 @@ def unit_facts(system: System, unit: str) -> Facts:
         facts["memory_max"] = _number(said.get("MemoryMax", ""))
         facts["group"] = said.get("ControlGroup", "")
     return facts
+
+
+def running_units(system: System, app: str, unit: str) -> List[str]:
+    """Units of other releases that run."""
+    init = choose(system)
+    names = [n for n in system.names(UNITS) if release_of(app, n) is not None and n != unit]
+    init.prefetch(names)
+    return [name for name in names if init.state(name).alive]
 
 
 def socket_facts(system: System, app: str, release: str) -> Facts:
