@@ -121,6 +121,10 @@ def void(_: object) -> None: ...
 AGAIN = "systemctl stop --no-block {unit}; sleep 0.1; systemctl kill --signal=KILL {unit}; "
 AGAIN += "systemctl reset-failed {unit}; systemctl start {unit}"
 
+# Its first attempt is over: until then the app is only starting.
+GIVEN_UP = "for i in $(seq 80); do test $(systemctl show -P NRestarts {unit}) != 0 && break; "
+GIVEN_UP += "sleep 0.1; done"
+
 
 def restart(ill: Ill) -> None:
     ill.sh(AGAIN.format(unit=ill.unit))
@@ -277,7 +281,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("variables deleted", ("environment-missing",),
           moved("{env}", AGAIN)[0], in_order(moved("{env}")[1], restart)),
     Fault("import error", ("app-not-starting",),
-          moved("{top}/thena/views.py", AGAIN + "; sleep 1.2")[0],
+          moved("{top}/thena/views.py", AGAIN + "; " + GIVEN_UP)[0],
           in_order(moved("{top}/thena/views.py")[1], restart)),
     Fault("crash loop", ("app-restarting",), crashing, restart,
           also=("socket-missing", "socket-refused", "worker-killed"), past=True),
