@@ -70,6 +70,7 @@ class Fleet:
     environ: Mapping[str, str]
     machines: dict[str, Machine]
     edits: int = field(default=0)
+    _interfaces: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def make(cls, folder: Path, directory: Path) -> Fleet:
@@ -174,17 +175,20 @@ class Fleet:
     def cut(self, node: str, seconds: float) -> threading.Timer:
         """No packet reaches ``node`` for a while, and our connections to it are gone."""
         interface, address = self._interface(node), self.machines[node].address
+        self._interfaces[node] = interface
         subprocess.run(["ip", "link", "set", interface, "down"], check=True)
         for pid in _children():
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
                 if words[0].endswith(b"ssh") and address.encode() in words:
                     os.kill(pid, signal.SIGKILL)
-        timer = threading.Timer(
-            seconds, subprocess.run, [["ip", "link", "set", interface, "up"]], {"check": True}
-        )
+        timer = threading.Timer(seconds, self.join, [node])
         timer.start()
         return timer
+
+    def join(self, node: str) -> None:
+        """Its link holds again."""
+        subprocess.run(["ip", "link", "set", self._interfaces[node], "up"], check=True)
 
 
 def _children() -> list[int]:
