@@ -77,19 +77,28 @@ def test_a_batch_at_a_time_without_a_failed_request_and_one_migration(fleet: Fle
     assert "set_real_ip_from" in fleet.sh("web1", "cat /etc/nginx/sites-enabled/hello")
 
 
+# Not at the import, which is looked at before anything is begun on any node.
+BREAKS = """
+import os
+whole = app
+
+def app(environ, start_response):
+    if os.path.exists("/srv/www/hello/shared/broken"):
+        raise RuntimeError("no")
+    return whole(environ, start_response)
+"""
+
+
 def test_a_release_that_one_node_cannot_run_reaches_no_visitor(fleet: Fleet):
     good = fleet.serves()["web1"]
     fleet.sh("web3", "touch /srv/www/hello/shared/broken")
-    text = (
-        'import os\nif os.path.exists("/srv/www/hello/shared/broken"): raise RuntimeError("no")\n'
-    )
-    fleet.commit(wsgi_py=text + (fleet.directory / "hello/wsgi.py").read_text())
+    fleet.commit(wsgi_py=(fleet.directory / "hello/wsgi.py").read_text() + BREAKS)
 
     with fleet.load() as result:
         done = fleet.toque("deploy", "hello", "--json")
 
     error = json.loads(done.stdout.splitlines()[-1])["error"]
-    assert (done.returncode, error["code"]) == (5, "instance-exited")
+    assert (done.returncode, error["code"]) == (5, "instance-bad-answer")
     assert "web3" in error["message"]
     assert "put back: web1, web2, web3" in error["message"]
     all_is_well(fleet, good)
