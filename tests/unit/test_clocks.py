@@ -18,6 +18,7 @@ ASKED = {
     "src/toque/kitchen/drivers/chroot.py": (1, "when a machine was made, for people"),
     "src/toque/kitchen/drivers/nspawn.py": (1, "when a machine was made, for people"),
     "src/toque/node/blobs.py": (1, "bytes that nobody used for a week are sent again"),
+    "src/toque/node/deploys.py": (1, "when a deploy failed, for people"),
     "src/toque/node/journal.py": (1, "since when somebody holds the node, for people"),
     "src/toque/node/realsystem.py": (1, "of certificates, whose time is the wall clock's"),
     "src/toque/node/resources/checkout.py": (1, "when a release was made, for people"),

@@ -57,7 +57,16 @@ class Value(str):
         return self
 
     def __iter__(self):
-        return iter([str(self)])
+        return iter([Pair(self)])
+
+
+class Pair(Value):
+    """One of a list, which a template may also take apart in two."""
+
+    __slots__ = ()
+
+    def __iter__(self):
+        return iter([Value(self), Value(self)])
 
 
 def filled(render: Render, path: Path, text: str) -> str:

@@ -48,9 +48,9 @@ def test_deploy_has_only_steps_of_a_deploy(plan_of: Compile, server: str) -> Non
         f"inspection:{PATH}",
         f"migration:thena {ID}",
         "unit:toque-watch-thena.service",
-        *SWITCH[:3],
+        *SWITCH[:4],
         "watched:thena",
-        *SWITCH[3:],
+        *SWITCH[4:],
     ]
 
 

@@ -53,6 +53,14 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
     "deploy_key": {
         "path": "/etc/key", "user": "app", "comment": "app@web1", "successor": "/etc/next",
     },
+    "earlier": {"app": "a", "release": ID, "count": 1},
+    "inspection": {
+        "release": f"/srv/www/a/releases/{ID}", "app": "a", "entry": "a:b", "code": "/srv/www/a",
+        "python": "/usr/bin/python3", "user": "app", "environment_file": "/etc/a.env",
+        "settings": "/etc/a.py", "current": "/srv/www/a/current", "shared": "/srv/www/a/shared",
+        "host": "a.example", "server": "gunicorn",
+    },
+    "intact": {"app": "a", "release": ID},
     "drained": {"name": "a", "addresses": ("10.0.0.1:80",), "within_s": 0.0},
     "directory": {"path": "/srv/d", "owner": "app", "group": "app", "parents": True},
     "download": {

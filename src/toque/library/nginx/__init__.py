@@ -121,7 +121,7 @@ def files(app: App) -> str:
     every = app.static.items()
     values = {
         "app": app,
-        "earlier": earlier_releases(app),
+        "earlier": range(1, earlier_releases(app) + 1),
         "static": [(path, folder) for path, folder in every if not in_any(folder, shared)],
         "uploads": [(path, folder) for path, folder in every if in_any(folder, shared)],
     }
