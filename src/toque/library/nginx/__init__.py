@@ -98,12 +98,14 @@ def setup(r: Recipe) -> None:
 
 def site_text(r: Recipe, app: App) -> str:
     """The site of ``app`` by ``templates/site.conf.j2``."""
+    balancers = r.balancers(app)
     values = {
         "app": app,
         "a": r.attributes(Nginx),
         "port": port(r),
         "files": files(app),
-        "balancers": r.balancers(app),
+        "balancers": balancers,
+        "scheme": f"$toque_{app.name.replace('-', '_')}_scheme" if balancers else "$scheme",
     }
     return render(cookbook.root, "site.conf.j2", values)
 
@@ -118,12 +120,12 @@ def files(app: App) -> str:
     A folder that is ``shared`` holds uploads; it is no release's.
     """
     shared = tuple(f"{path.rstrip('/')}/" for path in app.shared)
-    every = app.static.items()
+    every = [(path.replace(".", "[.]"), folder) for path, folder in app.static.items()]
     values = {
         "app": app,
         "earlier": range(1, earlier_releases(app) + 1),
-        "static": [(path, folder) for path, folder in every if not in_any(folder, shared)],
-        "uploads": [(path, folder) for path, folder in every if in_any(folder, shared)],
+        "static": [one for one in every if not in_any(one[1], shared)],
+        "uploads": [one for one in every if in_any(one[1], shared)],
     }
     return render(cookbook.root, "files.conf.j2", values)
 

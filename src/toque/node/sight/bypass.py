@@ -128,7 +128,7 @@ def trial_parts(app: str, release: str, unit: str, settings: Mapping[str, str]) 
     parts = {f"{UNITS}/{unit_name(app, trial)}": changed(unit)}
     for suffix, text in settings.items():
         parts[f"{apps_path(app)}/{trial}.{suffix}"] = changed(text)
-    speaks_asgi = re.search(r"\buvicorn\b|\bASGI\b", "".join(settings.values()))
+    speaks_asgi = re.search(r"\buvicorn\b|\basgi\b", "".join(settings.values()))
     parts[f"{folder}/{HELLO_MODULE}.py"] = HELLO_ASGI if speaks_asgi else HELLO
     return parts
 

@@ -56,7 +56,7 @@ def test_the_hello_app_answers_and_needs_nothing():
     assert not [node for node in ast.walk(ast.parse(HELLO)) if isinstance(node, ast.Import)]
 
 
-@pytest.mark.parametrize("settings", ["import uvicorn", "interface=Interfaces.ASGI,"])
+@pytest.mark.parametrize("settings", ["import uvicorn", 'interface=Interfaces("asgi"),'])
 def test_a_server_of_asgi_gets_a_hello_app_that_speaks_it(settings: str):
     parts = trial_parts("shop", RELEASE, UNIT, {"py": settings})
 
