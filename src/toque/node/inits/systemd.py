@@ -154,7 +154,8 @@ class Systemd:
         looks for one that it does not know when its directories have changed (since version 246).
         """
         state = self.state(name)
-        if state.load == "not-found" or state.stale:
+        # What it could not load it does not look at again by itself, not even a file put back.
+        if state.load in ("not-found", "bad-setting", "error") or state.stale:
             self._ctl("daemon-reload")
             state = self.state(name)
         if state.load in ("bad-setting", "error"):
