@@ -166,6 +166,16 @@ def test_a_reboot_keeps_files_and_empties_run(bench: Bench):
     assert api.execute(bench.kitchen, "boots", ["test", "-e", "/run/lost"]).returncode == 1
 
 
+@pytest.mark.parametrize("bench", ["nspawn"], indirect=True)  # chroot's has no stop in between
+def test_a_program_that_was_stopped_is_not_waited_for_without_end(bench: Bench):
+    """As all programs of a machine are when it goes down, just before they are killed."""
+    bench.create("stopped")
+
+    done = api.execute(bench.kitchen, "stopped", ["sh", "-c", "kill -STOP $$; echo on"])
+
+    assert (done.returncode, done.stdout) == (0, b"on\n")
+
+
 @pytest.mark.parametrize("bench", ["nspawn"], indirect=True)
 def test_a_reboot_from_inside_comes_back_by_itself(bench: Bench):
     machine = bench.create("inside")

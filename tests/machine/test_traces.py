@@ -278,7 +278,9 @@ def test_deploy_does_everything_inside_the_trees_of_the_app_as_its_users(story: 
     made = {path for call in there for path in call.paths if path.startswith("/srv/www/")}
 
     names = {re.sub(r"^\.toque-[0-9a-f]{16}-", "", basename(path)) for path in made}
-    assert names == {".toque", ".toque-complete", "app.sock", "release.json", "venv"}
+    assert names == {
+        ".toque", ".toque-complete", "app.sock", "release.json", "toque_entry.py", "venv"
+    }  # fmt: skip
 
 
 def test_write_by_path_inside_a_directory_of_another_is_seen(story: Story) -> None:

@@ -46,6 +46,7 @@ server = "gunicorn"
 migrate = ["python", "migrate.py"]
 processes = 1
 keep = 3
+watch_for = 0
 """
 APP = """\
 import os

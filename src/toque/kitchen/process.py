@@ -39,11 +39,21 @@ def start_time(pid: int) -> int | None:
 
     A pid alone may have been given to another process since it was written down.
     """
+    fields = _stat(pid)
+    return int(fields[19]) if fields and fields[0] not in "ZX" else None
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process has been stopped by a signal, and does nothing until it is continued."""
+    return _stat(pid)[:1] == ["T"]
+
+
+def _stat(pid: int) -> list[str]:
+    """/proc/PID/stat from its third field, the state, on; nothing when the process is gone."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
+        return []
 
 
 def alive(identity: Sequence[int] | None) -> bool:

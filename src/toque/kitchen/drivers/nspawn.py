@@ -23,13 +23,14 @@ from ...errors import Failed
 from .. import addresses, cgroups, identity, images, keeper, network, packages
 from ..driver import Progress
 from ..machine import ENVIRONMENT, STANDARD_PORTS, Machine, Spec, Verdict
-from ..process import alive, detached, send, until, with_argument
+from ..process import alive, detached, send, stopped, until, with_argument
 from ..state import Record, Store
 from .overlay import mount, unmount
 
 # systemd(1): what `machinectl poweroff` and `reboot` send to the machine's first process.
 POWER_OFF = signal.SIGRTMIN + 4
 REBOOT = signal.SIGRTMIN + 5
+STOPPED_LOOK_S = 1.0  # how often a program that says nothing is looked at
 STOP_S = 95.0  # systemd itself waits up to 90 s for a process that ignores SIGTERM
 
 # What a probe's folder, group and lock are called; no machine can have the name.
@@ -277,9 +278,14 @@ class Nspawn:
     def exec(
         self, machine: Machine, argv: Sequence[str], stdin: bytes = b""
     ) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [*self._enter(machine), *argv], input=stdin, capture_output=True, check=False
-        )
+        with subprocess.Popen(
+            [*self._enter(machine), *argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as entered:
+            out, err = _communicated(entered, stdin)
+        return subprocess.CompletedProcess(entered.args, entered.returncode, out, err)
 
     def shell(self, machine: Machine, argv: Sequence[str] = ("/bin/bash", "-l")) -> int:
         term = f"TERM={self.environ.get('TERM', 'dumb')}"
@@ -328,3 +334,23 @@ class Nspawn:
         except (FileNotFoundError, ValueError):
             return {}
         return state
+
+
+def _communicated(entered: subprocess.Popen[bytes], stdin: bytes) -> tuple[bytes, bytes]:
+    """What ``nsenter`` printed until it ended.
+
+    It stops itself when the program in the machine is stopped, and systemd stops all programs of a
+    machine that goes down before it kills them: nobody else would wake it.
+    """
+    told: bytes | None = stdin
+    try:
+        while True:
+            try:
+                return entered.communicate(told, timeout=STOPPED_LOOK_S)
+            except subprocess.TimeoutExpired:
+                told = None  # communicate keeps what it has not written yet
+                if stopped(entered.pid):
+                    send(entered.pid, signal.SIGCONT)
+    except BaseException:
+        entered.kill()
+        raise

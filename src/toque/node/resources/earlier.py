@@ -15,8 +15,8 @@ from ..system import System
 
 @dataclass(frozen=True)
 class Earlier(Resource):
-    """``/srv/www/APP/earlier/1`` and on lead to the last ``count`` releases that served before
-    ``release`` (an ID) will, the latest first, those that are still there.
+    """``/srv/www/APP/earlier/1`` and on, of ``app``, lead to the last ``count`` releases that
+    served before ``release`` (an ID) will, the latest first, those that are still there.
 
     It comes before the switch: at no moment is a file out of reach that a page has named.
     """

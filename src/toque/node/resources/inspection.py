@@ -27,7 +27,8 @@ class Inspection(Resource):
     ``python`` imports ``entry`` as ``user`` in ``code``, with the variables of
     ``environment_file``, within ``timeout_s``; ``settings`` are those of ``server``, which runs
     ``processes`` of it for visitors of ``host`` and calls it by ``interface`` (wsgi or asgi).
-    ``requires`` are variables that have to be there.  ``static`` are directories that ``reader``
+    ``requires`` are variables that have to be there.  ``shared`` is the directory that outlives a
+    release, where a database in a file belongs.  ``static`` are directories that ``reader``
     (nginx) serves by itself.  What is wrong ends the step, unless the app ``accepts`` its code;
     then, and where it only may do harm, it is told.
 
