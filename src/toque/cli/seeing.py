@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
+from ..doctor.diagnosis import BROKEN, DOUBTFUL, FINE, Diagnosis
 from ..errors import AskedWrongly, Unreachable
 from ..node.finding import Finding, words
-from ..node.sight.diagnosis import BROKEN, DOUBTFUL, FINE, Diagnosis
 from ..node.wire import finding_json
 from ..usecases import seeing
 from ..usecases.place import Place

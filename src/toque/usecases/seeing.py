@@ -1,6 +1,6 @@
 """What is seen of an app on its nodes: logs, failures, state, and what is wrong.
 
-A node only tells facts; what they mean is said here, by ``toque.node.sight.diagnosis``, together
+A node only tells facts; what they mean is said here, by ``toque.doctor``, together
 with what this machine sees of the site: its names, its clock, and whether it answers from here.
 """
 
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ..doctor.diagnosis import Diagnosis, diagnose
 from ..errors import Failed, Unreachable
 from ..fleet.app import App
 from ..node.finding import REFUSE, WARN, Finding
 from ..node.probe import Question, visit
-from ..node.sight.diagnosis import Diagnosis, diagnose
 from ..ports import Transport
 from .answers import Event, events, raise_refused
 from .place import Place

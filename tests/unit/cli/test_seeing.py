@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from toque.cli import cli, seeing
+from toque.doctor.diagnosis import Diagnosis, Link
 from toque.errors import AskedWrongly, Failed, Unreachable
 from toque.fleet.app import App
 from toque.fleet.node import Node
 from toque.node.finding import Finding
-from toque.node.sight.diagnosis import Diagnosis, Link
 from toque.usecases import seeing as using
 from toque.usecases.place import Place
 

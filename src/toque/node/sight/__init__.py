@@ -1,5 +1,5 @@
 """What is seen of a running app: its logs, its failures and their causes, its state.
 
-``logs`` and ``look`` read, ``lines``, ``failures`` and ``diagnosis`` are pure: facts in, findings
-out.  ``answer`` is what the node program does with a question.
+``logs`` and ``look`` read, ``lines`` and ``failures`` are pure.  ``answer`` is what the node
+program does with a question; what the facts mean is said by ``toque.doctor``, not on the node.
 """

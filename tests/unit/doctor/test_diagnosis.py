@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from toque.doctor.diagnosis import BROKEN, FINE, LINKS, UNSEEN, diagnose
 from toque.node.finding import Finding
-from toque.node.sight.diagnosis import BROKEN, FINE, LINKS, UNSEEN, diagnose
 
-CORPUS = sorted((Path(__file__).parents[3] / "corpus" / "faults").glob("*.json"))
+CORPUS = sorted((Path(__file__).parents[2] / "corpus" / "faults").glob("*.json"))
 WELL: dict[str, Any] = {
     "app": "thena",
     "asked": {"app": "thena", "host": "localhost", "page": "/", "domains": []},
