@@ -158,7 +158,8 @@ def _failure(one: Mapping[str, Any], *, whole: bool) -> None:
     code = click.style(f"[{one.get('code')}]", fg="red")
     sure = "" if one.get("certain", True) else "perhaps: "
     click.echo(f"{at}  {printable(what)}  {code} {sure}{printable(str(one.get('message', '')))}")
-    about = (f"release {one['release']}" if one.get("release") else "", _request(one))
+    ours = "" if one.get("visited", True) else "asked by Toque itself"
+    about = (f"release {one['release']}" if one.get("release") else "", _request(one), ours)
     click.echo(
         "  " + ", ".join(part for part in about if part) if any(about) else "", nl=any(about)
     )

@@ -24,7 +24,8 @@ def failed_lately(facts: Facts) -> Iterator[Finding]:
     """Requests that failed lately, though all is well now: one finding for each cause."""
     by_code: dict[str, list[Failure]] = {}
     for failure in failures(entries(facts)):
-        by_code.setdefault(failure.code, []).append(failure)
+        if failure.visited:
+            by_code.setdefault(failure.code, []).append(failure)
     for same in sorted(by_code.values(), key=len, reverse=True):
         yield again(same, WARN, facts)
 

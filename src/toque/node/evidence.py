@@ -20,6 +20,11 @@ _DEATH = re.compile(
     r"Child process \[\d+\] died"
 )
 AFTER = 3  # of them after the cause
+_IDS = r"(?:\[[^\]]*\] )*"  # of a request, before each line of its traceback
+_FRAME = re.compile(_IDS + r' +File "([^"]+)", line (\d+)')
+_WITHIN = re.compile(_IDS + r"    ")  # what is said of a frame
+_RELEASE = re.compile(r"^/srv/www/[^/]+/releases/[^/]+/")
+_PACKAGES = re.compile(r"/(site|dist)-packages/|/lib/python3|^<frozen ")
 
 
 def cause(lines: Sequence[str]) -> str:
@@ -30,11 +35,56 @@ def cause(lines: Sequence[str]) -> str:
 
 
 def telling(lines: Sequence[str]) -> List[str]:
-    """The lines to show: those that end with the cause and what came just after it, or the last."""
+    """The lines to show: those that end with the cause and what came just after it, or the last.
+
+    Of a traceback that is too long for that the calls within packages are left out first: what
+    the app's own code did is what its author can change.
+    """
     lines = own_words(lines)
     at = _cause_at(lines)
-    end = len(lines) if at is None else min(len(lines), at + 1 + AFTER)
-    return list(lines[max(0, end - SHOWN) : end])
+    if at is None:
+        return lines[-SHOWN:]
+    after = lines[at + 1 : at + 1 + AFTER]
+    before = lines[: at + 1]
+    if len(before) + len(after) > SHOWN:
+        before = _own_calls(before)
+    return [*before, *after][-SHOWN:]
+
+
+def place(lines: Sequence[str]) -> str:
+    """``file:line`` of the app's own code that the cause came from, as its project has it."""
+    lines = own_words(lines)
+    at = _cause_at(lines)
+    for line in reversed(lines[: at or 0]):
+        if line.rstrip().endswith(TRACEBACK):
+            return ""
+        frame = _FRAME.match(line)
+        file = _RELEASE.sub("", frame.group(1)) if frame else "/"
+        if frame and not file.startswith(("/", ".toque/")) and not _PACKAGES.search(file):
+            return f"{file}:{frame.group(2)}"
+    return ""
+
+
+def _own_calls(lines: Sequence[str]) -> List[str]:
+    """A traceback without the calls inside packages, but for the innermost."""
+    last = max((n for n, line in enumerate(lines) if _FRAME.match(line)), default=0)
+    kept: List[str] = []
+    left_out = 0
+    skips = False
+    for number, line in enumerate(lines):
+        frame = _FRAME.match(line)
+        if frame:
+            skips = number != last and bool(_PACKAGES.search(frame.group(1)))
+            left_out += skips
+        elif skips and not _WITHIN.match(line):
+            skips = False
+        if skips:
+            continue
+        if left_out:
+            kept.append(f"  ... {left_out} calls within packages")
+            left_out = 0
+        kept.append(line)
+    return kept
 
 
 def loops(lines: Sequence[str]) -> bool:

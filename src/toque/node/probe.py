@@ -4,6 +4,7 @@ It opens a connection and writes nothing but one request.
 """
 
 import http.client
+import os
 import socket
 from typing import Tuple
 
@@ -12,6 +13,7 @@ from .unixhttp import UnixConnection
 
 MOST_BODY = 8 << 20  # bytes; a health page that is longer says nothing more
 KEPT = 1 << 20  # bytes of it that can be looked at
+OURS = "toque-"  # how the id of a request begins that no visitor made
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def _asked(
         if proto:
             connection.putheader("X-Forwarded-Proto", proto)
         connection.putheader("User-Agent", "toque-health")
+        connection.putheader("X-Request-ID", OURS + os.urandom(8).hex())
         connection.putheader("Connection", "close")
         connection.endheaders()
         response = connection.getresponse()

@@ -1,6 +1,6 @@
 """What is shown of a failing program's log."""
 
-from toque.node.evidence import cause, deaths, loops, since, telling
+from toque.node.evidence import cause, deaths, loops, place, since, telling
 
 TRACE = [
     "Traceback (most recent call last):",
@@ -44,6 +44,53 @@ def test_a_little_after_the_cause_is_shown_too() -> None:
     shown = telling([*TRACE, "one", "two", "three", "four"])
 
     assert shown == [*TRACE, "one", "two", "three"]
+
+
+VENV = "/srv/www/shop/releases/1-2/.toque/venv/lib/python3.11/site-packages"
+DEEP = [
+    f"[4f] {line}"
+    for line in (
+        "Traceback (most recent call last):",
+        *[
+            part
+            for n in range(15)
+            for part in (
+                f'  File "{VENV}/a.py", line {n}, in f',
+                "    return self._next(",
+                "           ^^^^^^^^^^^",
+            )
+        ],
+        '  File "/srv/www/shop/releases/1-2/shop/views.py", line 10, in home',
+        "    return query()",
+        *[
+            part
+            for n in range(15)
+            for part in (
+                f'  File "{VENV}/b.py", line {n}, in g',
+                "    return self._next()",
+            )
+        ],
+        "db.SyntaxError: near selec",
+    )
+]  # fmt: skip
+
+
+def test_of_a_long_traceback_the_apps_own_calls_and_the_innermost_are_shown() -> None:
+    assert telling(DEEP) == [
+        "[4f] Traceback (most recent call last):",
+        "  ... 15 calls within packages",
+        '[4f]   File "/srv/www/shop/releases/1-2/shop/views.py", line 10, in home',
+        "[4f]     return query()",
+        "  ... 14 calls within packages",
+        *DEEP[-3:],
+    ]
+
+
+def test_the_place_is_the_last_call_of_the_apps_own_code() -> None:
+    assert place(DEEP) == "shop/views.py:10"
+    assert place(TRACE) == "wsgi.py:1"
+    assert place([line for line in DEEP if "views.py" not in line]) == ""
+    assert place(["no traceback"]) == ""
 
 
 def test_workers_that_are_started_again_and_again_are_a_loop() -> None:

@@ -8,7 +8,7 @@ import re
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
 from ..errors import StepFailed
-from ..evidence import cause, deaths, loops, since, telling
+from ..evidence import cause, deaths, loops, place, since, telling
 from ..inits import InitSystem, UnitState, choose
 from ..probe import Answer, ask
 from ..record import dataclass
@@ -239,7 +239,7 @@ class Instance(Resource):
             "instance-exited",
             f"{self.unit} ended before it answered",
             expected=f"{self.answers} good answers on {self.socket}",
-            found=cause(lines) or how,
+            found=_cause(lines) or how,
             hint=f"journalctl -u {self.unit} -n 50" if init.name == "systemd" else "",
             log=telling(lines),
         )
@@ -249,13 +249,13 @@ class Instance(Resource):
         expected = f"{self.answers} answers in a row with 2xx or 3xx within {self.timeout_s:g} s"
         asked = f"GET {self.page} with Host: {self.host}"
         if last.status:
-            why = cause(lines) if last.status >= 500 or last.fault else explained(last, lines)
+            why = _cause(lines) if last.status >= 500 or last.fault else explained(last, lines)
             return StepFailed(
                 "instance-bad-answer",
                 f"{self.unit} answers {asked} with {last.said}",
                 expected=expected,
                 found=f"{last.said}; {why}" if why else last.said,
-                hint=_advice(last, lines, self.host),
+                hint=_advice(last, lines, self.host, self.group),
                 log=telling(lines),
             )
         return StepFailed(
@@ -300,11 +300,17 @@ def explained(answer: Answer, lines: Sequence[str]) -> str:
     return ""
 
 
-def _advice(answer: Answer, lines: Sequence[str], host: str) -> str:
+def _cause(lines: Sequence[str]) -> str:
+    """The last exception, and where in the app's code it came from."""
+    why, where = cause(lines), place(lines)
+    return f"{why} ({where})" if why and where else why
+
+
+def _advice(answer: Answer, lines: Sequence[str], host: str, app: str) -> str:
     """What helps against an answer."""
     status = answer.status
     if answer.fault:
-        return "an exception after the first byte, or a wrong Content-Length: see its log"
+        return f"an exception after the first byte, or a wrong Content-Length: toque errors {app}"
     if status in (400, 421):
         sure = "" if explained(answer, lines) else ", if it checks host names"
         return f"add {host!r} to ALLOWED_HOSTS or its like{sure}"
@@ -313,5 +319,5 @@ def _advice(answer: Answer, lines: Sequence[str], host: str) -> str:
     if status in (401, 403, 405):
         return 'health = "/PATH" in toque.toml, a page that answers 200 without signing in'
     if status >= 500:
-        return "the last lines of its log say why"
+        return f"toque errors {app} --last"
     return ""

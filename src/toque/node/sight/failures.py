@@ -8,6 +8,7 @@ import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..evidence import cause as last_exception
+from ..probe import OURS as ASKED_BY_US
 from ..record import dataclass
 from .lines import ACCESS, APP, NGINX, Entry
 
@@ -100,12 +101,17 @@ class Failure:
     trace: Tuple[str, ...] = ()
     certain: bool = True
 
+    @property
+    def visited(self) -> bool:
+        """Whether a visitor made the request, and not a rehearsal or a doctor of ours."""
+        return not self.request.startswith(ASKED_BY_US)
+
     def as_json(self) -> Dict[str, Any]:
         return {
             "at": round(self.at, 3), "code": self.code, "message": self.message,
             "status": self.status, "method": self.method, "uri": self.uri,
             "request": self.request, "release": self.release, "trace": list(self.trace),
-            "certain": self.certain,
+            "certain": self.certain, "visited": self.visited,
         }  # fmt: skip
 
 

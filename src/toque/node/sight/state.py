@@ -7,10 +7,11 @@ from ..history import read_history
 from ..system import System
 from . import logs
 from .failures import failures
-from .lines import DEPLOYS
+from .lines import ACCESS, APP, NGINX
 from .look import disks, link, memory, socket_facts, unit_facts
 
 LATELY_S = 3600.0
+MOST = 20_000  # lines of a log that are counted
 
 
 def status(system: System, app: str) -> Dict[str, Any]:
@@ -30,9 +31,11 @@ def status(system: System, app: str) -> Dict[str, Any]:
         found["since"] = switches[-1].get("at", "")
         found["watch"] = switches[-1].get("watch")
     now = system.now()
-    entries = logs.read(system, app, now - LATELY_S, sources=logs.ALL - {DEPLOYS})
-    failed = failures(entries)
-    found["requests"] = sum(1 for entry in entries if entry.source == "access")
+    # Each for itself: many lines of one must not push those of the other out.
+    asked = logs.read(system, app, now - LATELY_S, sources=frozenset({ACCESS}), most=MOST)
+    told = logs.read(system, app, now - LATELY_S, sources=frozenset({APP, NGINX}), most=MOST)
+    failed = [one for one in failures([*asked, *told]) if one.visited]
+    found["requests"] = len(asked)
     found["failed"] = len(failed)
     found["last"] = [one.as_json() for one in failed[-1:]]
     return found

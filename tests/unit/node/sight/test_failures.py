@@ -138,3 +138,12 @@ def test_each_line_of_nginx_is_about_one_request():
     found = failures([asked(502), asked(502), nginx(CLOSED), nginx(f"{UNIX} (2: No such file)")])
 
     assert sorted(f.code for f in found) == ["connection-lost-inside", "socket-missing"]
+
+
+def test_what_a_rehearsal_asked_is_told_apart_from_what_a_visitor_asked():
+    ours = "toque-" + "0" * 16
+    found = failures(
+        [*app(f"[{ours}] toque: failed GET /", request=ours), *app(TRACE[0], request=ID)]
+    )
+
+    assert {one.request: one.visited for one in found} == {ours: False, ID: True}
