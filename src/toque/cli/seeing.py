@@ -156,13 +156,12 @@ def _failure(one: Mapping[str, Any], *, whole: bool) -> None:
     at = datetime.fromtimestamp(float(one["at"])).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     what = f"{one.get('status', '')} {one.get('method', '')} {one.get('uri', '')}"
     code = click.style(f"[{one.get('code')}]", fg="red")
-    sure = "" if one.get("certain", True) else "perhaps: "
+    sure = "" if one["certain"] else "perhaps: "
     click.echo(f"{at}  {printable(what)}  {code} {sure}{printable(str(one.get('message', '')))}")
-    ours = "" if one.get("visited", True) else "asked by Toque itself"
-    about = (f"release {one['release']}" if one.get("release") else "", _request(one), ours)
-    click.echo(
-        "  " + ", ".join(part for part in about if part) if any(about) else "", nl=any(about)
-    )
+    about = [f"release {one['release']}" if one["release"] else "", _request(one)]
+    about += [] if one["visited"] else ["asked by Toque, not by a visitor"]
+    if any(about):
+        click.echo("  " + ", ".join(part for part in about if part))
     trace = [str(line) for line in one.get("trace", ())]
     trace = trace if whole else [line for line in trace if not re.fullmatch(r"[\s^~]*", line)][-3:]
     for line in trace:

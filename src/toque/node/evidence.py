@@ -24,7 +24,7 @@ _IDS = r"(?:\[[^\]]*\] )*"  # of a request, before each line of its traceback
 _FRAME = re.compile(_IDS + r' +File "([^"]+)", line (\d+)')
 _WITHIN = re.compile(_IDS + r"    ")  # what is said of a frame
 _RELEASE = re.compile(r"^/srv/www/[^/]+/releases/[^/]+/")
-_PACKAGES = re.compile(r"/(site|dist)-packages/|/lib/python3|^<frozen ")
+_PACKAGES = re.compile(r"/(site|dist)-packages/|/lib/python3|/\.toque/|^<frozen ")
 
 
 def cause(lines: Sequence[str]) -> str:
@@ -59,8 +59,10 @@ def place(lines: Sequence[str]) -> str:
         if line.rstrip().endswith(TRACEBACK):
             return ""
         frame = _FRAME.match(line)
-        file = _RELEASE.sub("", frame.group(1)) if frame else "/"
-        if frame and not file.startswith(("/", ".toque/")) and not _PACKAGES.search(file):
+        if not frame or _PACKAGES.search(frame.group(1)):
+            continue
+        file = _RELEASE.sub("", frame.group(1))
+        if not file.startswith("/"):
             return f"{file}:{frame.group(2)}"
     return ""
 

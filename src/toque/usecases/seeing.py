@@ -107,6 +107,7 @@ def failure(told: Mapping[str, Any]) -> dict[str, Any]:
         "at": float(told["at"]),
         "status": int(told["status"]),
         "certain": bool(told["certain"]),
+        "visited": bool(told["visited"]),
         "trace": [str(line) for line in told["trace"]],
         **{name: str(told[name]) for name in texts},
     }

@@ -78,7 +78,7 @@ def test_logs_are_lines_with_time_and_source_and_json_lines(
 def test_errors_name_cause_release_and_request(run: Run, monkeypatch: pytest.MonkeyPatch):
     one = {"at": 1.0, "code": "worker-killed", "message": "a worker was killed", "status": 502,
            "method": "GET", "uri": "/x", "request": "ab", "release": "R", "trace": ["1", "2"],
-           "certain": True}  # fmt: skip
+           "certain": True, "visited": True}  # fmt: skip
     monkeypatch.setattr(using, "errors", lambda *a, **k: [one, {**one, "at": 2.0, "uri": "/y"}])
 
     said = run("errors", "shop").output

@@ -8,6 +8,7 @@ import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..evidence import cause as last_exception
+from ..evidence import place
 from ..probe import OURS as ASKED_BY_US
 from ..record import dataclass
 from .lines import ACCESS, APP, NGINX, Entry
@@ -195,7 +196,8 @@ class Logs:
         """The cause and the lines of what the middleware has told."""
         prefix = f"[{told.request}] "
         lines = [e.text[len(prefix) :] for e in self.traces[told.request]]
-        message = last_exception(lines) or "the app raised"
+        message, where = last_exception(lines) or "the app raised", place(lines)
+        message += f" ({where})" if where else ""
         if " toque: cut " in told.text:
             cause = Cause("response-cut", message)
         else:

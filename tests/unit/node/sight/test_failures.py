@@ -84,7 +84,7 @@ def test_each_kind_of_failure_is_named_for_certain(
 def test_an_exception_is_found_by_the_id_of_its_request():
     failure = one(*app(*TRACE, request=ID), asked(500, uri="/boom", at=AT + 30))
 
-    assert (failure.code, failure.message) == ("app-exception", "RuntimeError: no arcs")
+    assert (failure.code, failure.message) == ("app-exception", "RuntimeError: no arcs (x.py:1)")
     assert (failure.request, failure.release, failure.certain) == (ID, "R", True)
     assert failure.trace[0] == "toque: failed GET /boom"
     assert failure.trace[-1] == "RuntimeError: no arcs"
