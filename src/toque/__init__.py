@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .node.resources.log import Log
     from .node.resources.migration import Migration
     from .node.resources.mount import Mount
+    from .node.resources.original import Original
     from .node.resources.package import Package
     from .node.resources.port_check import PortCheck
     from .node.resources.postgres_database import PostgresDatabase
@@ -106,6 +107,7 @@ _HOME = {
     "Log": "node.resources.log",
     "Migration": "node.resources.migration",
     "Mount": "node.resources.mount",
+    "Original": "node.resources.original",
     "Package": "node.resources.package",
     "PortCheck": "node.resources.port_check",
     "PostgresDatabase": "node.resources.postgres_database",
@@ -170,6 +172,7 @@ __all__ = [
     "Log",
     "Migration",
     "Mount",
+    "Original",
     "Package",
     "PortCheck",
     "PostgresDatabase",

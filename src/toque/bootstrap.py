@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .adapters import git
+    from .cookbooks.lockfile import Lock
+    from .cookbooks.manifest import Manifest
     from .detect.tree import Tree
     from .kitchen.api import Kitchen
     from .redial import Redialled
@@ -34,7 +36,7 @@ def open_project(start: Path | None = None) -> Project:
 
 def open_site(project: Project) -> Site:
     """A project with its secrets and its repositories at hand."""
-    from .adapters import git, shipping, uvexport
+    from .adapters import git, shipping, uvexport, uvresolve
     from .fleet.secrets import SecretStore
     from .usecases.site import Site
 
@@ -46,8 +48,10 @@ def open_site(project: Project) -> Site:
         open_repository=git.open_repository,
         uv=shipping.uv_binary,
         export=uvexport.export,
+        resolve=lambda app, *asked: uvresolve.resolved(state / "locks" / app, *asked),
         by=whoami(),
         apart=_apart,
+        packages=lambda lock: cookbook_packages(project, lock),
         reach=_reach,
     )
 
@@ -85,11 +89,40 @@ def _reach(node: Node) -> tuple[str, int]:
     return target.parse_target(node.address, node.name, None).host, 0
 
 
-def _apart(job: bytes, readable: Sequence[Path]) -> bytes:
+def cookbook_packages(project: Project, lock: Lock) -> Path:
+    """The folder with the packages of a lock, fetched when it is not there."""
+    from .adapters import uvlock  # only who has dependencies pays for it
+
+    return uvlock.install(lock, _kept_cookbooks(project), build=not project.apart)
+
+
+def altered_cookbook_packages(project: Project, lock: Lock) -> tuple[str, ...]:
+    """The files of those packages that are not as the lock's hashes have them."""
+    from .adapters import uvlock
+
+    return uvlock.altered(lock, _kept_cookbooks(project), build=not project.apart)
+
+
+def _kept_cookbooks(project: Project) -> Path:
+    state = project.directory / STATE
+    state.mkdir(mode=0o700, exist_ok=True)
+    return state / "cookbooks"
+
+
+def resolve_cookbooks(
+    project: Project, manifests: Sequence[Manifest], before: Lock | None, newer: Sequence[str] = ()
+) -> Lock:
+    """A lock for ``manifests`` that keeps what ``before`` says, but for the packages ``newer``."""
+    from .adapters import uvlock
+
+    return uvlock.resolve(manifests, before, newer=newer, build=not project.apart)
+
+
+def _apart(job: bytes, readable: Sequence[Path], packages: Path | None) -> bytes:
     from .adapters import apart  # only who uses other people's cookbooks pays for it
     from .cookbooks.answer import LONGEST
 
-    return apart.run(job, readable, limit_s=RECIPES_S, longest=LONGEST)
+    return apart.run(job, readable, packages, limit_s=RECIPES_S, longest=LONGEST)
 
 
 def open_kitchen() -> Kitchen:

@@ -11,6 +11,12 @@ def test_every_requirement_is_shown_by_a_test() -> None:
     assert [n for n in requirement_table.sentences("requirements") if n not in shown] == []
 
 
+def test_no_requirement_both_holds_and_is_for_later() -> None:
+    holds, later = (requirement_table.sentences(table) for table in ("requirements", "later"))
+
+    assert holds.keys() & later.keys() == set()
+
+
 def test_every_marker_names_a_requirement() -> None:
     known = {**requirement_table.sentences("requirements"), **requirement_table.sentences("later")}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -51,6 +53,25 @@ def test_the_commit_that_was_pushed_is_the_commit_that_is_served(site: Site):
     kept = site.json("releases", "thena")["nodes"][0]["releases"]
     assert [r["commit"] for r in kept if r["current"]] == [commit]
     assert "instance" in pushed.output  # the steps are shown in the output of git push
+
+
+@pytest.mark.requirement("R60")
+def test_the_history_has_each_deploy_by_whom_and_how_it_went(site: Site):
+    good = site.commit({"CHANGES": "for the history\n"})
+    assert site.push().exit == 0
+    bad = site.commit({"wsgi.py": "import no_such_module\n"})
+    site.try_deploy()
+
+    pushed, failed = site.json("history", "thena")["nodes"][0]["deploys"][-2:]
+
+    assert [(one["commit"], one["trigger"], one["result"]) for one in (pushed, failed)] == [
+        (good, "push", "succeeded"), (bad, "command", "failed"),
+    ]  # fmt: skip
+    assert failed["code"] == "module-missing"
+    for one in (pushed, failed):
+        assert "@" in one["who"]
+        assert 0 < one["seconds"] < 60
+        assert one["at"][:2] == "20"
 
 
 @pytest.mark.requirement("R7")
@@ -119,10 +140,12 @@ def test_an_unchanged_lock_installs_nothing(site: Site):
     assert libraries(site) == system
 
 
-@pytest.mark.requirement("R8")
-def test_a_changed_lock_gets_an_environment_of_its_own(site: Site):
+@pytest.mark.requirement("R8", "R63")
+def test_a_changed_lock_gets_an_environment_of_its_own(
+    site: Site, record_property: Callable[[str, object], None]
+):
     site.deploy()
-    venv, system = venv_of(site), libraries(site)
+    before, venv, system = site.release, venv_of(site), libraries(site)
     listing = site.out("find", venv, "-printf", "%p %T@ %C@\n")
     lock = (site.space.work / "requirements.txt").read_text()
     if site.server == "uwsgi":  # which does not need it
@@ -139,6 +162,21 @@ def test_a_changed_lock_gets_an_environment_of_its_own(site: Site):
     assert site.out("find", venv, "-printf", "%p %T@ %C@\n") == listing
     assert libraries(site) == system
     assert site.answers()
+
+    began = time.monotonic()
+    site.ok("rollback", "thena")
+    took = time.monotonic() - began
+
+    record_property("figure", f"{site.driver}: rollback to the kept release in {took:.1f} s")
+    assert took < 5
+    assert (site.release, venv_of(site)) == (before, venv)
+    seen = {before}
+    while (status := (done := site.toque("rollback", "thena", "--json")).returncode) == 0:
+        assert site.release not in seen  # further back each time
+        seen.add(before := site.release)
+    error = json.loads(done.stdout.splitlines()[-1])["error"]
+    assert (status, error["code"]) == (5, "nothing-to-roll-back")
+    assert (site.release, site.answers()) == (before, True)
 
 
 @pytest.mark.requirement("R9")
@@ -192,14 +230,41 @@ def test_any_value_arrives_byte_for_byte(site: Site):
 def test_a_declared_variable_that_is_missing_stops_the_deploy(site: Site):
     site.deploy()
     before = site.release
-    site.edit('SECRET_KEY = "generate"', "")
+    site.edit('[apps.thena.database]\nname = "thena"\n', "")
     site.commit({"CHANGES": "not to be served\n"})
 
     status, error = site.try_deploy()
 
-    assert status == 2
-    assert "SECRET_KEY" in json.dumps(error)
+    assert (status, error["code"]) == (2, "variable-missing")
+    assert "DATABASE_URL" in error["message"]
+    assert error["hint"].startswith("toque env set thena DATABASE_URL")
     assert (site.release, site.answers()) == (before, True)
+
+
+FALLBACK = """
+import os as _os
+
+TOKEN_SECRET = _os.environ.get("TOKEN_SECRET", "not-so-secret")
+"""
+
+
+@pytest.mark.requirement("R29")
+def test_a_secret_that_falls_back_is_refused_unless_the_app_accepts_it(site: Site):
+    site.needs_systemd("both are looked at in the same way")
+    site.deploy()
+    before = site.release
+    append(site, "wsgi.py", FALLBACK)
+
+    status, error = site.try_deploy()
+
+    assert (status, error["code"]) == (5, "secret-fallback")
+    assert "TOKEN_SECRET" in error["message"]
+    assert "not-so-secret" not in json.dumps(error)
+    assert (site.release, site.answers()) == (before, True)
+    site.edit("keep = 3", 'keep = 3\naccepts = ["secret-fallback"]')
+    told = site.deploy()["findings"]
+    assert [(one["code"], one["level"]) for one in told] == [("secret-fallback", "warn")]
+    assert site.served() == site.head
 
 
 @pytest.mark.requirement("R20")

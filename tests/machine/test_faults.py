@@ -37,10 +37,27 @@ def looked(ill: Ill, fault: Fault) -> dict[str, Any]:
         done = ill.site.toque("doctor", "thena", "--json", "--since", _iso(since))
         assert done.returncode in (0, 5), f"{fault.name}: {done.stdout}{done.stderr}"
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["nodes"][0]
+        if fault.name in NAMED:
+            told["last"] = last(ill, fault, since)
         return told
     finally:
         fault.mend(ill)
         ill.well()
+
+
+# Where a visitor gets a 500, 502 or 504: the eight causes that people look for in three logs.
+NAMED = (
+    "exception with propagation", "harakiri", "worker killed", "socket removed",
+    "socket permission", "socket that nobody listens on", "header too big", "timeout chain",
+)  # fmt: skip
+
+
+def last(ill: Ill, fault: Fault, since: int) -> str:
+    """The cause that ``toque errors --last`` gives of a visitor's failed request."""
+    if not fault.past:
+        assert ill.get("/") == 502
+    found = ill.site.json("errors", "thena", "--last", "--since", _iso(since))["errors"]
+    return str(found[-1]["code"]) if found else "nothing"
 
 
 def _iso(seconds: int) -> str:
@@ -62,9 +79,12 @@ def test_the_doctor_names_the_cause_of_each_fault(
     ill: Ill, record_property: Callable[[str, object], None]
 ):
     rows, right, wrong, slowest = [], 0, [], 0.0
+    named: dict[str, str] = {}
     for fault in FAULTS:
         told = looked(ill, fault)
         good, certain = judged(fault, told)
+        if "last" in told and told["last"] not in fault.codes:
+            named[fault.name] = told["last"]
         right += good
         wrong += [f"{fault.name}: {code}" for code in certain]
         slowest = max(slowest, told["seconds"])
@@ -79,5 +99,7 @@ def test_the_doctor_names_the_cause_of_each_fault(
         f"the doctor named {right} of {len(FAULTS)} injected faults, {len(wrong)} wrong with "
         f"certainty, slowest {slowest:.1f} s\n{table}",
     )
+    assert named == {}
+    assert {fault.name for fault in FAULTS} >= set(NAMED)
     assert right >= len(FAULTS) - 2, table
     assert not wrong, f"{wrong}\n{table}"

@@ -6,6 +6,7 @@ All on the site with systemd; the forge is a second sshd there, and git's http-b
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from forge import HTTPS_PORT, SSH_PORT, TOKEN, TOP, Forge
-from machine_site import Site
+from machine_site import Site, until
 
 pytestmark = pytest.mark.parametrize("served_site", ["nspawn"], indirect=True)
 
@@ -111,7 +112,13 @@ def test_a_private_repository_from_nothing_to_served(forge: Forge, site: Site):
 
     site.deploy("main")
     assert site.served() == site.head
-    assert "StrictHostKeyChecking=no" not in site.out("sh", "-c", "grep -rs Strict /etc/toque; :")
+    loose = "grep -rasiE 'StrictHostKeyChecking[= ]*(no|off|accept-new)' "
+    places = "/etc/toque /etc/ssh /root/.ssh /srv/www/thena/repo.git/config /etc/systemd/system"
+    assert site.out("sh", "-c", f"{loose} {places}; :") == ""
+    here = f"{site.space.directory}/toque.toml {site.space.directory}/.toque"
+    made = subprocess.run(["sh", "-c", f"{loose} {here}"], capture_output=True, text=True)
+    assert (made.returncode, made.stdout) == (1, "")
+    assert site.out("sh", "-c", "ls /root/.ssh/id_* 2>/dev/null; :") == ""  # root has none
     argv = ["find", "/etc/toque", "/srv/www", "-name", "*key*", "-perm", "/077", "-type", "f"]
     argv += ["-not", "-path", "*/venvs/*", "-not", "-path", "*/releases/*"]
     loose = site.out(*argv)
@@ -120,8 +127,10 @@ def test_a_private_repository_from_nothing_to_served(forge: Forge, site: Site):
         assert site.run(["cat", KEY], user, check=False).returncode != 0
 
 
-@pytest.mark.requirement("R40", "R41")
-def test_what_goes_bad_later_is_named_and_the_old_release_serves(trusted: Forge, site: Site):
+@pytest.mark.requirement("R38", "R40", "R41")
+def test_what_goes_bad_later_is_named_and_the_old_release_serves(
+    trusted: Forge, site: Site, tmp_path: Path
+):
     site.deploy("main")
     before = site.release
     old = (site.out("sha256sum", KEY), trusted.fingerprint)
@@ -141,6 +150,21 @@ def test_what_goes_bad_later_is_named_and_the_old_release_serves(trusted: Forge,
     trusted.let_in()  # revoked
     status, error = site.try_deploy("main")
     assert (status, error["code"]) == (5, "repository-authentication")
+
+    # Nobody's agent is asked for another: the person's own key would be let in.
+    mine = tmp_path / "mine"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(mine)], check=True)
+    trusted.let_in((tmp_path / "mine.pub").read_text().strip())
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent")])
+    try:
+        until((tmp_path / "agent").exists, 5)
+        environ = {"SSH_AUTH_SOCK": str(tmp_path / "agent")}
+        subprocess.run(["ssh-add", "-q", str(mine)], check=True, env={**os.environ, **environ})
+        done = site.toque("deploy", "thena", "--ref", "main", "--json", environ=environ)
+    finally:
+        agent.terminate()
+        agent.wait()
+    assert json.loads(done.stdout.splitlines()[-1])["error"]["code"] == "repository-authentication"
     trusted.new_host_key()
     status, error = site.try_deploy("main")
     assert (status, error["code"]) == (5, "repository-host-key")

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "inspection",
     "instance",
     "intact",
+    "original",
     "migration",
     "processes",
     "releases",

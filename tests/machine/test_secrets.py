@@ -210,6 +210,12 @@ def story(served_site: Site) -> Story:
         said["git push"] = pushed.output
         run("releases --json", "releases", "thena", "--json")
         run("runs --json", "runs", "web1", "--json")
+        run("drift", "drift", "web1")
+        run("history --json", "history", "thena", "--json")
+        run("errors --json", "errors", "thena", "--json")
+        run("status --json", "status", "--json")
+        run("doctor --bypass", "doctor", "thena", "--bypass")
+        run("doctor --json", "doctor", "thena", "--json")
         run("env unset", "env", "unset", "ON_STDIN")
     site.space.git("reset", "-q", "--hard", head)
     return Story(site, Sweep(needles), said, codes, samples)
@@ -357,6 +363,9 @@ def test_others_can_read_neither_the_files_nor_the_processes(story: Story) -> No
         pid = site.app_processes()[0].pid
         refused = site.run(["cat", f"/proc/{pid}/environ"], user="nobody", check=False)
         assert (refused.returncode != 0, refused.stdout) == (True, "")
+        seen = site.run(["ps", "auxe", "-ww"], user="nobody").stdout
+        assert "thena" in seen
+        assert story.sweep.text("ps auxe", seen) == []
 
 
 def test_role_has_a_verifier_and_no_password_in_the_database(story: Story) -> None:

@@ -98,6 +98,18 @@ def test_a_500_of_the_framework_is_its_own_and_its_trace_has_the_id_too(site: Si
     assert any(text.startswith(f"serves {site.release}") for text in after)
 
 
+@pytest.mark.requirement("R53")
+def test_an_engine_that_asks_first_outlives_the_end_of_its_connections(site: Site):
+    """The example's has ``pool_pre_ping``, as the doctor advises where it is missing."""
+    site.deploy()
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'thena'"
+    argv = ["psql", "-h", "/var/run/postgresql", "-XAtq", "-d", "postgres", "-c", end]
+    for _ in range(3):
+        assert [site.http("/").status for _ in range(6)] == [200] * 6
+        assert "t" in site.out(*argv, user="postgres")
+    assert [site.http("/").status for _ in range(6)] == [200] * 6
+
+
 def test_the_status_of_a_site_fits_a_screen_and_is_right(site: Site):
     site.deploy()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -79,6 +80,35 @@ def test_a_release_that_fails_visitors_is_put_back(
     assert str(entry_of(site, good)["why"]).startswith("put back: 5xx")
     until(lambda: entry_of(site, bad)["running"] is False)
     assert "put-back: 5xx" in site.ok("releases", "thena")
+
+
+@pytest.mark.requirement("R54")
+def test_failures_that_come_now_and_then_are_counted(site: Site):
+    """Three of three hundred, in a window that is followed."""
+    site.needs_systemd("one machine is enough to count on")
+    site.commit({"CHANGES": "without a fault\n"})
+    site.deploy()
+    # Else what other tests had fail is what was usual before.
+    log = "/var/log/nginx/thena.access.log"
+    site.run(["sh", "-c", f"rm -f {log}.1; : > {log}"])
+    for _ in range(300):
+        site.http("/")
+    watched(site, 20)
+    site.edit("keep = 3", "keep = 3\nprocesses = 1")  # one that counts
+    broken(site, 100)
+    bad = site.deploy()["release"]
+    time.sleep(1.1)  # a line of the log tells its second only: those of the switch's do not count
+
+    statuses = Counter(site.http("/").status for _ in range(300))
+    until(lambda: entry_of(site, bad)["verdict"] != "")
+
+    assert (statuses[500], sum(statuses.values())) == (3, 300)
+    entry = entry_of(site, bad)
+    assert entry["verdict"] == "degraded", entry
+    assert "5xx" in str(entry["why"])
+    assert "degraded: 5xx" in site.ok("releases", "thena")
+    failed = site.json("errors", "thena", "--since", "1m")["errors"]
+    assert [one["code"] for one in failed if one["release"] == bad] == ["app-exception"] * 3
 
 
 def test_a_good_release_is_kept_and_the_one_before_retired(site: Site):

@@ -127,10 +127,12 @@ def ticks_follow(site: Site, release: str) -> None:
         until(lambda name=name: len(site.out("cat", f"{shared}/{name}.log").split()) >= 3, 20)
         ran = [line.split("-", 1) for line in site.out("cat", f"{shared}/{name}.log").split()]
         assert {of for _, of in ran} == {release}
-        gaps[name] = min(float(b) - float(a) for (a, _), (b, _) in itertools.pairwise(ran))
+        gaps[name] = [float(b) - float(a) for (a, _), (b, _) in itertools.pairwise(ran)]
+        assert min(gaps[name]) >= 1.3
     # Due each second and 1.3 s long: every second one is left out, or follows right away.
-    assert gaps["tick"] > 1.6
-    assert 1.3 <= gaps["tock"] < 1.6
+    # On a busy machine one may begin late, and the next one is due the sooner.
+    assert max(gaps["tick"]) > 1.6
+    assert min(gaps["tock"]) < 1.6
     timers = site.out("systemctl", "list-timers", "--no-legend", "thena-*")
     assert all(release in line for line in timers.splitlines()), timers
 

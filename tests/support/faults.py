@@ -218,6 +218,7 @@ HOLD_PORT = (
 FEW = "mkdir -p /run/systemd/system/{unit}.d; printf '[Service]\\nLimitNOFILE=12\\n' > "
 FEW += "/run/systemd/system/{unit}.d/few.conf; systemctl daemon-reload; " + AGAIN + "; sleep 1.5"
 ENOUGH = "rm -r /run/systemd/system/{unit}.d; systemctl daemon-reload"
+DATABASE_READY = "for i in $(seq 50); do pg_isready -q && break; sleep 0.1; done"
 FULL = "mount -t tmpfs -o size=1m,mode=750,uid=thena none {home}/shared; "
 FULL += "head -c 2M /dev/zero > {home}/shared/upload 2>/dev/null"
 UPLOAD = (
@@ -306,8 +307,9 @@ FAULTS: tuple[Fault, ...] = (
     Fault("disk full", ("disk-full",), shell(FULL), shell("umount {home}/shared")),
     Fault("file system read-only", ("file-system-read-only",),
           shell("mount -t tmpfs -o ro,size=1m none {home}/shared"), shell("umount {home}/shared")),
-    Fault("database gone", ("database-down",), shell("systemctl stop postgresql"),
-          in_order(shell("systemctl start postgresql"), restart), also=("app-exception",)),
+    Fault("database gone", ("database-down",), shell("systemctl stop postgresql 'postgresql@*'"),
+          in_order(shell(f"systemctl start postgresql; {DATABASE_READY}"), restart),
+          also=("app-exception",)),
     Fault("wrong password", ("database-login-refused",), wrong_password,
           in_order(right_password, restart), also=("app-exception",)),
     Fault("role may not sign in", ("database-login-refused",),

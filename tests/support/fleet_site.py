@@ -9,8 +9,10 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from toque.kitchen.machine import Machine
 
 WEB = ("web1", "web2", "web3")
 LB = "lb1"
+LONG_S = 60.0
 PROJECT = """\
 [stack]
 name = "fleet"
@@ -47,6 +50,9 @@ migrate = ["python", "migrate.py"]
 processes = 1
 keep = 3
 watch_for = 0
+
+[apps.hello.workers.work]
+command = ["python", "work.py"]
 """
 APP = """\
 import os
@@ -62,6 +68,14 @@ import os
 with open("/srv/www/hello/shared/migrated", "a") as file:
     file.write(os.environ["TOQUE_COMMIT"] + "\\n")
 """
+
+
+def locked(name: str) -> str:
+    """What the example's lock has of a package."""
+    lock = (EXAMPLES / "thena" / "requirements.txt").read_text()
+    found = re.search(rf"(?m)^{name}==.*\n(?:    .*\n)+", lock)
+    assert found is not None
+    return found.group(0)
 
 
 @dataclass
@@ -88,11 +102,10 @@ class Fleet:
         (directory / "toque.toml").write_text(PROJECT.format(nodes=nodes))
         app = directory / "hello"
         app.mkdir()
-        lock = (EXAMPLES / "thena" / "requirements.txt").read_text()
-        wanted = re.findall(r"(?m)^(?:gunicorn|packaging)==.*\n(?:    .*\n)+", lock)
-        (app / "requirements.txt").write_text("".join(wanted))
+        (app / "requirements.txt").write_text(locked("gunicorn"))
         (app / "wsgi.py").write_text(APP)
         (app / "migrate.py").write_text(MIGRATE)
+        (app / "work.py").write_text("import signal\n\nsignal.pause()\n")
         fleet.git("init", "-q", "--initial-branch=main")
         fleet.commit()
         with ThreadPoolExecutor(2) as pool:
@@ -119,6 +132,16 @@ class Fleet:
     def toque(self, *argv: str) -> subprocess.CompletedProcess[str]:
         return toque(argv, self.directory, self.environ)
 
+    @contextlib.contextmanager
+    def begun(self, *argv: str) -> Iterator[subprocess.Popen[str]]:
+        """A command whose output is read as it comes; waited for at the end."""
+        command = [sys.executable, "-u", "-m", "toque", *argv]
+        with subprocess.Popen(
+            command, cwd=self.directory, env=dict(self.environ), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ) as process:  # fmt: skip
+            yield process
+
     def ok(self, argv: tuple[str, ...]) -> str:
         done = self.toque(*argv)
         assert done.returncode == 0, f"{argv}\n{done.stdout}{done.stderr}"
@@ -133,6 +156,16 @@ class Fleet:
         """The commit that each node serves, asked by itself."""
         ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1/version').read().decode())"
         return {name: self.sh(name, f'python3 -c "{ask}"') for name in WEB}
+
+    def workers(self) -> dict[str, str]:
+        """The commit that each node's worker runs with; of all that run, if there are several."""
+        script = (
+            "for unit in $(systemctl list-units --no-legend --plain --state=running "
+            "'hello-*-work-1.service' | cut -d' ' -f1); do "
+            "tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value $unit)/environ "
+            "| grep ^TOQUE_COMMIT= | cut -d= -f2; done"
+        )
+        return {name: self.sh(name, script) for name in WEB}
 
     def units(self) -> dict[str, int]:
         """How many instances of the app run on each node."""
@@ -174,10 +207,15 @@ class Fleet:
         return next(str(one["ifname"]) for one in json.loads(shown) if one["ifindex"] == int(index))
 
     def cut(self, node: str, seconds: float) -> threading.Timer:
-        """No packet reaches ``node`` for a while, and our connections to it are gone."""
+        """No packet reaches ``node`` for a while, and our connections to it are gone.
+
+        When it is long, new ones are refused at once, so that no test waits for their end.
+        """
         interface, address = self._interface(node), self.machines[node].address
         self._interfaces[node] = interface
         subprocess.run(["ip", "link", "set", interface, "down"], check=True)
+        if seconds > LONG_S:
+            subprocess.run(["ip", "route", "add", "unreachable", address], check=True)
         for pid in _children():
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -188,8 +226,12 @@ class Fleet:
         return timer
 
     def join(self, node: str) -> None:
-        """Its link holds again."""
-        subprocess.run(["ip", "link", "set", self._interfaces[node], "up"], check=True)
+        """Its link holds again; one that was not cut is left as it is."""
+        if node not in self._interfaces:
+            return
+        subprocess.run(["ip", "link", "set", self._interfaces.pop(node), "up"], check=True)
+        route = ["ip", "route", "del", "unreachable", self.machines[node].address]
+        subprocess.run(route, capture_output=True)
 
 
 def _children() -> list[int]:
@@ -201,28 +243,68 @@ def _children() -> list[int]:
     return found
 
 
-Cuts = Mapping[str, tuple[str, float]]
+# A step of one of a node's runs: the run's number in the deploy, and the step's id without what
+# differs from deploy to deploy.
+Spot = tuple[int, str]
+RELEASE = re.compile(r"[0-9a-f]{12}-[0-9a-f]{6}")
 
 
 @dataclass
 class Cutter:
-    """Watches a deploy and cuts a node's link when it begins a step of a kind."""
+    """Watches a deploy, and cuts a node's link for ``seconds`` as it comes to a step."""
 
     fleet: Fleet
-    cuts: Cuts  # by node: the kind of the step, and seconds
-    done: list[str] = field(default_factory=list)
+    cuts: Mapping[str, Collection[Spot]] = field(default_factory=dict)
+    seconds: float = 1.0
+    steps: dict[str, list[Spot]] = field(default_factory=dict)  # all, by node and in order
     timers: list[threading.Timer] = field(default_factory=list)
+    _runs: Counter[str] = field(default_factory=Counter)
 
     def of(self, node: str) -> Callable[[Mapping[str, Any]], None]:
+        seen = self.steps.setdefault(node, [])
+
         def watch(event: Mapping[str, Any]) -> None:
-            kind, seconds = self.cuts.get(node, ("none", 0.0))
+            if event.get("type") == "facts":
+                self._runs[node] += 1
             # A step that finds all as wanted is told by its outcome alone.
-            said = event.get("id") or (event.get("outcome") or {}).get("step", "")
-            if str(said).startswith(f"{kind}:") and node not in self.done:
-                self.done.append(node)
-                self.timers.append(self.fleet.cut(node, seconds))
+            said = str(event.get("id") or (event.get("outcome") or {}).get("step", ""))
+            spot = (self._runs[node], RELEASE.sub("ID", said))
+            if not said or spot in seen:
+                return
+            seen.append(spot)
+            if any(map(spot_is(spot), self.cuts.get(node, ()))):
+                self.timers.append(self.fleet.cut(node, self.seconds))
 
         return watch
+
+
+def spot_is(spot: Spot) -> Callable[[Spot], bool]:
+    """Whether a cut means a spot: by its whole id, or by its kind (``current:``)."""
+    run, step = spot
+    return lambda cut: (
+        cut[0] == run and (cut[1] == step or (cut[1].endswith(":") and step.startswith(cut[1])))
+    )
+
+
+def rounds(steps: Mapping[str, Sequence[Spot]]) -> list[dict[str, list[Spot]]]:
+    """Every step of any node, cut once: deploys, and what each cuts on which node.
+
+    A run is cut once at most, as each cut of it is waited for longer than the one before.
+    """
+    made: list[dict[str, list[Spot]]] = []
+    for spot in dict.fromkeys(spot for of_one in steps.values() for spot in of_one):
+        free = (
+            (cuts, node)
+            for cuts in made
+            for node, has in steps.items()
+            if spot in has and all(run != spot[0] for run, _ in cuts[node])
+        )
+        cuts, node = next(free, ({}, ""))
+        if not node:
+            cuts, node = {name: [] for name in steps}, next(n for n in steps if spot in steps[n])
+            made.append(cuts)
+        cuts[node].append(spot)
+    return made
 
 
 def clear(fleet: Fleet) -> None:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 
 from link_racer import CORNER, NAME, Spot
-from toque.node import paths, removal
+from toque.node import added, paths, removal
 from toque.node.applayout import UNITS
 from toque.node.engine import walk
 from toque.node.errors import StepFailed
@@ -40,6 +40,7 @@ from toque.node.resources.file import File
 from toque.node.resources.git import Git
 from toque.node.resources.line import Line
 from toque.node.resources.link import Link
+from toque.node.resources.original import Original
 from toque.node.resources.releases import Releases
 from toque.node.resources.ssh_known_host import SshKnownHost
 from toque.node.resources.tree import Tree
@@ -329,6 +330,30 @@ def made(path: str, *, owner: str = "root") -> str:
     return path
 
 
+def original() -> Case:
+    """What was before Toque goes back in a directory that is the racer's."""
+    kept = f"{added.ORIGINALS}/1"
+    made(os.path.dirname(added.ORIGINALS))
+    made(added.ORIGINALS)
+    paths.write(kept, b"root's\n", mode=0o600)
+    originals = {
+        f"{HERE}/f": added.Original("file", NAME, NAME, 0o666, kept=kept),
+        f"{HERE}/l": added.Original("link", NAME, NAME, 0o777, target="here"),
+        f"{HERE}/d": added.Original("directory", NAME, NAME, 0o777),
+    }
+    added.write_added(RealSystem(Facts()), added.Added(originals=originals))
+
+    def clear() -> None:
+        paths.write(f"{HERE}/f", b"ours\n", owner=NAME, group=NAME)
+
+    return Case(
+        [Spot(HERE, ["f", "l", "d"], movable=True)],
+        [Original(path) for path in originals],
+        clear,
+        tells=[added.ADDED],
+    )
+
+
 def gone(path: str) -> None:
     with suppress(StepFailed):
         removal.remove_tree(path)
@@ -466,6 +491,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "git": git,
     "line": line,
     "link": link,
+    "original": original,
     "releases": releases,
     "ssh_known_host": ssh_known_host,
     "tree": tree,

@@ -17,8 +17,17 @@ MODULE = "toque.adapters.apart_main"
 PATIENCE_S = 10  # beyond the recipes' own limit: starting Python, and saying what was slow
 
 
-def run(job: bytes, readable: Sequence[Path], *, limit_s: float, longest: int) -> bytes:
+def run(
+    job: bytes,
+    readable: Sequence[Path],
+    packages: Path | None = None,
+    *,
+    limit_s: float,
+    longest: int,
+) -> bytes:
     """The answer to ``job``, at most ``longest`` bytes of it; the process sees ``readable`` alone.
+
+    With ``packages`` it imports those, and of Toque's own environment what compiling takes.
 
     It has no network, no environment, another user and limits.  Never falls back to less: raises
     ``AskedWrongly("isolation-unavailable")`` where that cannot be had, and
@@ -27,7 +36,8 @@ def run(job: bytes, readable: Sequence[Path], *, limit_s: float, longest: int) -
     with tempfile.TemporaryDirectory(prefix="toque-apart-") as scratch:
         orders = {
             "scratch": scratch,
-            "readable": [str(path) for path in readable],
+            "readable": [str(path) for path in (*readable, *([packages] if packages else ()))],
+            "packages": str(packages or ""),
             "limit_s": int(limit_s) + PATIENCE_S,
         }
         process = subprocess.Popen(

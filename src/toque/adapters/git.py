@@ -39,13 +39,12 @@ class Repository:
 
         Raises ``Failed`` (``repository-empty``, ``commit-missing``).
         """
-        for name in (f"refs/heads/{ref}", f"refs/tags/{ref}", ref):
-            if (
-                name == ref
-                and not FULL_ID.fullmatch(ref)
-                and not re.fullmatch("[0-9a-f]{7,39}", ref)
-            ):
-                break
+        tried = [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+        if FULL_ID.fullmatch(ref):
+            tried = [ref]  # git, too, takes it for an id before anything else
+        elif re.fullmatch("[0-9a-f]{7,39}", ref):
+            tried.append(ref)
+        for name in tried:
             found = self._git(
                 "rev-parse",
                 "--verify",
@@ -71,6 +70,7 @@ class Repository:
             f"the repository {self.path} has no {ref}",
             expected="a branch, a tag or a commit id",
             found=f"branches: {names}" if names else "no branch",
+            hint=f"git -C {self.path} log --oneline --all",
         )
 
     def resolve_head(self) -> str:
@@ -88,8 +88,22 @@ class Repository:
 
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes at a commit, or None when it is not there."""
-        found = self._git("cat-file", "blob", f"{commit}:{path}", check=False)
-        return found.stdout if found.returncode == 0 else None
+        return self.read_all(commit, [path])[path]
+
+    def read_all(self, commit: str, paths: Sequence[str]) -> dict[str, bytes | None]:
+        """Several files at once: each git program that is started takes its time."""
+        asked = [path for path in paths if "\n" not in path]  # one a line: git-cat-file(1)
+        lines = "".join(f"{commit}:{path}\n" for path in asked)
+        said = self._git("cat-file", "--batch", stdin=lines.encode("utf-8", "surrogateescape"))
+        rest, found = said.stdout, dict[str, bytes | None](dict.fromkeys(paths))
+        for path in asked:
+            head, _, rest = rest.partition(b"\n")
+            words = head.rsplit(b" ", 2)
+            if words[-1] != b"missing":
+                size = int(words[-1])
+                found[path] = rest[:size] if words[-2] == b"blob" else None
+                rest = rest[size + 1 :]
+        return found
 
     def names(self, commit: str, path: str) -> list[str]:
         """Names at ``path`` (``.`` is the top) of a commit; empty when there is no such folder."""
@@ -152,9 +166,10 @@ class Repository:
             return False
         return self._git("cat-file", "-e", f"{commit}^{{commit}}", check=False).returncode == 0
 
-    def _leads_to(self, commit: str, later: str) -> bool:
-        argv = ("merge-base", "--is-ancestor", commit, later)
-        return self._git(*argv, check=False).returncode == 0
+    def _adds_to(self, commit: str, known: str) -> bool:
+        """Whether ``commit`` is not in the history of ``known``, which has to be there."""
+        argv = ("merge-base", "--is-ancestor", commit, known)
+        return bool(FULL_ID.fullmatch(known)) and self._git(*argv, check=False).returncode == 1
 
     def subject(self, commit: str) -> str:
         found = self._git("log", "-1", "--format=%s", commit, check=False)
@@ -168,9 +183,11 @@ class Repository:
         ref = f"refs/toque/send-{commit}-{os.getpid()}"
         self._git("update-ref", ref, commit)
         try:
-            # A known commit that came after it would leave nothing to send, which git refuses.
-            without = [f"^{c}" for c in known if self.has(c) and not self._leads_to(commit, c)]
-            self._git("bundle", "create", "-q", str(target), ref, *without)
+            create = ("bundle", "create", "-q", str(target), ref)
+            without = [f"^{c}" for c in known if FULL_ID.fullmatch(c)]
+            if self._git(*create, *without, check=False).returncode != 0:
+                # git refuses one that is not here, and one that came after it: nothing to send.
+                self._git(*create, *(f"^{c}" for c in known if self._adds_to(commit, c)))
         finally:
             self._git("update-ref", "-d", ref)
 
@@ -183,7 +200,9 @@ class Repository:
 def open_repository(where: str) -> Repository:
     """The repository at a path.  Raises ``AskedWrongly("repository-missing")``."""
     path = Path(where)
-    if git("-C", str(path), "rev-parse", "--git-dir", check=False).returncode != 0:
+    # Where it is inside its work tree; empty at the top of one and in a bare repository.
+    found = git("-C", str(path), "rev-parse", "--show-prefix", check=False)
+    if found.returncode != 0:
         raise AskedWrongly(
             "repository-missing",
             f"there is no git repository at {path}",
@@ -191,13 +210,7 @@ def open_repository(where: str) -> Repository:
             found="a directory without one" if path.is_dir() else "nothing there",
             hint=f"git init {path}, or correct 'repository' in toque.toml",
         )
-    return Repository(path, prefix=_prefix(path))
-
-
-def _prefix(path: Path) -> str:
-    """Where ``path`` is inside its work tree; empty at its top and in a bare repository."""
-    found = git("-C", str(path), "rev-parse", "--show-prefix", check=False)
-    return found.stdout.decode("utf-8", "surrogateescape").strip().rstrip("/")
+    return Repository(path, found.stdout.decode("utf-8", "surrogateescape").strip().rstrip("/"))
 
 
 def init_bare(path: Path) -> Repository:
@@ -237,6 +250,7 @@ def git(
         raise Failed(
             "git-failed",
             f"git {argv[2] if argv[0] == '-C' else argv[0]} ended with status {found.returncode}",
+            hint=f"git -C {argv[1]} fsck" if argv[0] == "-C" else "",
             log=found.stderr.decode("utf-8", "replace").splitlines()[-8:],
         )
     return found

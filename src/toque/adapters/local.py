@@ -68,6 +68,7 @@ class LocalTransport:
             "our program did not start on this machine",
             expected=f"{self._command[0]} to run it",
             found=f"exit status {status}",
+            hint=f"{self._command[0]} --version",
             log=stderr.splitlines()[-20:],
         )
 

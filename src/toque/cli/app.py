@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from ..errors import Failed, ToqueError
 from ..fleet.app import App
 from ..node.verdicts import UNKNOWN
 from ..node.wire import report_json
@@ -18,8 +20,8 @@ from ..usecases.environment import pending
 from ..usecases.place import Place
 from ..usecases.site import Site
 from . import asked
-from .asked import json_option, verbose_option
-from .show import Shown, printable
+from .asked import json_option, verbose_option, without_option
+from .show import Shown, moment, printable
 
 
 @click.command()
@@ -56,6 +58,7 @@ def set_up(target: str, only_setup: bool, verbose: bool, as_json: bool) -> None:
 @click.argument("app", default="")
 @click.option("--ref", default="", help="Branch, tag or commit; the app's branch when left out.")
 @click.option("--on", "target", default="", help="A node or layer; all nodes of the app otherwise.")
+@without_option
 @click.option("--batch", default="1", metavar="N|N%", help="How many nodes are switched at a time.")
 @click.option(
     "--allow-unsafe-migration",
@@ -72,6 +75,7 @@ def deploy(
     *,
     ref: str,
     target: str,
+    without: tuple[str, ...],
     batch: str,
     allow_unsafe_migration: bool,
     watch: bool,
@@ -84,14 +88,15 @@ def deploy(
     are run: one that drops a column which running code uses is refused, with its file and line.
 
     Several nodes build and rehearse it side by side and are then switched, a batch at a time; when
-    one fails, all serve what they served.
+    one fails, all serve what they served.  A node that is down ends it before anything is begun;
+    --without leaves it out, and its visitors to the others, until the next deploy.
 
     The node then watches the new release for a while (watch_for in toque.toml) and goes back to
     the one before by itself when visitors get more errors, or slower answers, than before.
     """
     project, site = asked.here()
     chosen = asked.only_app(project, app)
-    places = asked.app_places(project, chosen, target)
+    places = asked.app_places(project, chosen, target, without)
     balancers = asked.balancer_places(project, chosen)
     with Shown(quiet=as_json, verbose=verbose, diffs=verbose) as shown, asked.stoppable() as stop:
         shown.heading(f"deploy {chosen.name} {ref or chosen.branch}")
@@ -103,28 +108,60 @@ def deploy(
             ref=ref,
             allow_unsafe_migration=allow_unsafe_migration,
             balancers=balancers,
+            without=without,
             batch=batch,
             watch=shown.of if several else lambda node: shown,
             stop=stop,
             say=shown.heading if several else lambda text: None,
         )
         done = _told(shown, chosen, found)
-    on = {place.node.name: place for place in places}
-    watched = [_watched(on[one["node"]], chosen, one, quiet=as_json) for one in done if watch]
+    watched = _watched(site, chosen, places, balancers, done, quiet=as_json) if watch else []
     if as_json:
         verdicts = {"watched": [one.as_json() for one in watched]} if watch else {}
         asked.tell({"app": chosen.name, "nodes": done, **verdicts})
 
 
-def _watched(place: Place, app: App, deployed: dict[str, Any], *, quiet: bool) -> Watched:
-    """Wait for the verdict of one node, and say it."""
-    with Shown(quiet=quiet) as shown:
+def _watched(
+    site: Site,
+    app: App,
+    places: list[Place],
+    balancers: list[Place],
+    done: list[dict[str, Any]],
+    *,
+    quiet: bool,
+) -> list[Watched]:
+    """Wait for the verdict of each node, and say it.  When one goes back, all do."""
+    on = {place.node.name: place for place in places}
+    with Shown(quiet=quiet) as shown, asked.stoppable() as stop:
         if app.watch_for:
-            shown.heading(f"watching {app.name} on {place.node.name} for {app.watch_for} s")
-        found = follow(place, app, deployed["release"])
-        why = f": {'; '.join(found.reasons)}" if found.reasons else ""
-        verdict = found.verdict or "not watched: nothing else was running"
-        shown.heading(printable(f"{place.node.name}: {found.release} {verdict}{why}"))
+            shown.heading(f"watching {app.name} on {', '.join(on)} for {app.watch_for} s")
+        try:
+            found = follow([(on[one["node"]], one["release"]) for one in done], app)
+        except Failed as error:
+            if error.code != "put-back" or len(places) == 1:
+                raise
+            shown.heading(f"{error.trouble.message}: the others follow")
+            try:
+                with_it = deploying.rollback(
+                    site,
+                    app,
+                    places,
+                    agree=lambda across: None,  # its watcher has gone back across it already
+                    balancers=balancers,
+                    watch=shown.of,
+                    stop=stop,
+                    say=shown.heading,
+                )
+            except ToqueError as second:
+                raise second from error
+            names = ", ".join(one.node for one in with_it)
+            message = f"{error.trouble.message}; with it: {names}"
+            error.trouble = replace(error.trouble, message=message)
+            raise
+        for one in found:
+            why = f": {'; '.join(one.reasons)}" if one.reasons else ""
+            verdict = one.verdict or "not watched: nothing else was running"
+            shown.heading(printable(f"{one.node}: {one.release} {verdict}{why}"))
     return found
 
 
@@ -168,6 +205,7 @@ def deploy_same(
 @click.argument("app", default="")
 @click.option("--to", default="", help="A kept release or commit; the one before when left out.")
 @click.option("--on", "target", default="", help="A node or layer; all nodes of the app otherwise.")
+@without_option
 @click.option(
     "--across-migrations",
     is_flag=True,
@@ -176,17 +214,32 @@ def deploy_same(
 @verbose_option
 @json_option
 def rollback(
-    app: str, *, to: str, target: str, across_migrations: bool, verbose: bool, as_json: bool
+    app: str,
+    *,
+    to: str,
+    target: str,
+    without: tuple[str, ...],
+    across_migrations: bool,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Go back to an earlier release of APP: its code, packages and environment together.
 
-    Nothing is fetched or built.  The database stays as it is: which migrations were run since is
-    told first.  When the old code is not known to work with them you are asked, or, where nobody
-    can answer or it is known that it may break, refused.
+    Done again, it goes further back; --to also goes to a release that you went back from.
+
+    Nothing is fetched or built.  Several nodes go as in a deploy: all start it beside theirs, then
+    they are switched one by one, and one that fails leaves all where they were.  When one has gone
+    back by itself, the others follow it.  --without leaves out one that is down.
+
+    The database stays as it is: which migrations were run since is told first.  When the old code
+    is not known to work with them you are asked, or, where nobody can answer or it is known that it
+    may break, refused.
     """
     project, site = asked.here()
     chosen = asked.only_app(project, app)
-    places = asked.app_places(project, chosen, target)
+    places = asked.app_places(project, chosen, target, without)
+    balancers = asked.balancer_places(project, chosen)
+    several = len(places) > 1 or bool(balancers)
     with Shown(quiet=as_json, verbose=verbose) as shown, asked.stoppable() as stop:
 
         def agree(across: Across) -> None:
@@ -199,8 +252,19 @@ def rollback(
                 refuse(across)
 
         done = deploying.rollback(
-            site, chosen, places, to=to, agree=agree, watch=lambda n: shown, stop=stop
+            site,
+            chosen,
+            places,
+            to=to,
+            agree=agree,
+            balancers=balancers,
+            without=without,
+            watch=shown.of if several else lambda node: shown,
+            stop=stop,
+            say=shown.heading if several else lambda text: None,
         )
+        if not done:
+            shown.heading(f"all nodes of {chosen.name} serve it already")
         for one in done:
             shown.summary(one.node, one.report)
             shown.heading(f"{one.node}: {chosen.name} serves {one.commit[:12]} again")
@@ -233,7 +297,7 @@ def releases(app: str, target: str, as_json: bool) -> None:
             mark = "*" if entry.get("current") else " "
             state = "running" if entry.get("running") else ""
             verdict = ": ".join(str(entry[k]) for k in ("verdict", "why") if entry.get(k))
-            when = str(entry.get("deployed_at") or "never served")
+            when = moment(str(entry.get("deployed_at") or "never served"))
             click.echo(
                 printable(f"{mark} {entry['id']}  {when:<20}  {state:<7}  {verdict}".rstrip())
             )

@@ -13,7 +13,7 @@ import click
 
 from .. import bootstrap
 from ..ahead import Ahead
-from ..errors import AskedWrongly
+from ..errors import AskedWrongly, nearest
 from ..fleet.app import App
 from ..fleet.project import Project
 from ..usecases.converge import Stop
@@ -33,6 +33,15 @@ def verbose_option(function: F) -> F:
     return click.option("-v", "--verbose", is_flag=True, help="Show steps without a change too.")(
         function
     )
+
+
+def without_option(function: F) -> F:
+    return click.option(
+        "--without",
+        multiple=True,
+        metavar="NODE",
+        help="Leave this node as it is, and keep the balancer from it; may be repeated.",
+    )(function)
 
 
 def ahead() -> Ahead:
@@ -85,7 +94,11 @@ def _value(text: str) -> Any:
 
 def _bad_setting(text: str, expected: str) -> AskedWrongly:
     return AskedWrongly(
-        "bad-setting", "--set was given something else", expected=expected, found=text
+        "bad-setting",
+        "--set was given something else",
+        expected=expected,
+        found=text,
+        hint="toque explain nginx shows its attributes; --set nginx.largest_body=20m sets one",
     )
 
 
@@ -110,6 +123,7 @@ def places(project: Project, target: str) -> list[Place]:
             "no TARGET was given and toque.toml names no node",
             expected="root@host, kitchen:NAME, local, or [nodes.NAME] in toque.toml",
             found="neither",
+            hint="write [nodes.NAME] with its address, or name the machine: root@HOST",
         )
     if not nodes:
         raise AskedWrongly(
@@ -117,22 +131,42 @@ def places(project: Project, target: str) -> list[Place]:
             f"no node belongs to {target}",
             expected="a layer with at least one node",
             found="none",
+            hint="toque node list",
         )
     begun = ahead().places
     return [begun.get(n.name) or bootstrap.connect(n, project.directory) for n in nodes]
 
 
-def app_places(project: Project, app: App, target: str) -> list[Place]:
-    """Where ``app`` runs: TARGET, or all nodes of its layer."""
+def app_places(project: Project, app: App, target: str, without: Sequence[str] = ()) -> list[Place]:
+    """Where ``app`` runs: TARGET, or all nodes of its layer but those ``without`` it."""
+    if target and without:
+        raise AskedWrongly(
+            "on-and-without",
+            "--on and --without were both given",
+            expected="one of them",
+            found=f"--on {target} --without {' '.join(without)}",
+            hint=f"leave out --on {target}",
+        )
     if target:
         return places(project, target)
-    nodes = project.nodes_of(app)
+    every = project.nodes_of(app)
+    names = [node.name for node in every]
+    if strange := [name for name in without if name not in names]:
+        raise AskedWrongly(
+            "unknown-node",
+            f"{app.name} does not run on {strange[0]}",
+            expected=f"one of {', '.join(names)}",
+            found=strange[0],
+            hint=nearest(strange[0], names),
+        )
+    nodes = [node for node in every if node.name not in without]
     if not nodes:
         raise AskedWrongly(
             "no-target",
             f"no node of toque.toml runs {app.name}",
             expected=f'[nodes.NAME] with layer = "{app.layer}", or --on TARGET',
             found="none",
+            hint="toque node list",
         )
     begun = ahead().places
     return [begun.get(n.name) or bootstrap.connect(n, project.directory) for n in nodes]

@@ -58,7 +58,8 @@ def plan(
             here=here,
         )
         shown.summary(place.node.name, planned.report)
-        shown.line(f"  plan {planned.digest[:16]}")
+        lock = planned.made_from.get("lock")
+        shown.line(f"  plan {planned.digest[:16]}" + (f"  of lock {lock}" if lock else ""))
         return planned
 
     def entry(place: Place, planned: Planned) -> dict[str, Any]:
@@ -107,6 +108,7 @@ def converge(
             f"a saved plan and {'recipes' if recipes else 'attributes'} were given",
             expected="one of them: the plan says what is run",
             found=" ".join(recipes or settings),
+            hint="toque converge --plan FILE",
         )
     attributes = asked.attributes(settings)
     if saved is None:
@@ -162,5 +164,6 @@ def planned_work(
             f"the saved plan is not for {target}",
             expected=f"one of {', '.join(places)}",
             found=target,
+            hint=f"toque plan {target} --out FILE",
         )
     return work

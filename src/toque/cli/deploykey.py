@@ -134,6 +134,7 @@ def _read(file: str) -> tuple[str, list[str]]:
             f"{file} cannot be read",
             expected="a private key that you can read",
             found=error.strerror or "",
+            hint=f"ls -l {file}",
             place=file,
         ) from error
     faults = []

@@ -169,6 +169,8 @@ def history(app: str, as_json: bool) -> None:
     for one in reversed(kept.versions):
         names = [f"+{name}" for name in one.set] + [f"-{name}" for name in one.unset]
         click.echo(printable(f"{one.number:>4}  {one.at}  {one.by}  {' '.join(names)}"))
+    if not kept.versions:
+        click.echo(f"no variable of {chosen.name} was ever changed by toque env")
 
 
 @env.group(invoke_without_command=True)
@@ -297,6 +299,7 @@ def _read(name: str, secret: bool, path: str) -> str:
                 f"{path} cannot be read",
                 expected="a file with the value",
                 found=error.strerror or str(error),
+                hint=f"ls -l {path}",
             ) from error
         return _text(name, data)
     if not sys.stdin.isatty():
@@ -317,6 +320,7 @@ def _text(name: str, data: bytes) -> str:
             f"this cannot be in an environment: {name}",
             expected="UTF-8",
             found="other bytes",
+            hint=f"base64 FILE | toque env set {name}, decoded by the app",
         ) from None
 
 

@@ -43,7 +43,7 @@ def as_json(found: Detected) -> list[dict[str, Any]]:
     return [{"what": word, "value": value, "why": why} for word, value, why in lines(found)]
 
 
-def farewell(url: str, app: str, *, again: bool) -> None:
+def farewell(url: str, app: str, node: str, *, again: bool) -> None:
     """Where the site is, and the ways back; on a terminal also as a picture for a telephone."""
     click.echo(f"\n{click.style(url, bold=True)}")
     if sys.stdout.isatty():
@@ -52,4 +52,5 @@ def farewell(url: str, app: str, *, again: bool) -> None:
         segno.make(url, micro=False).terminal(compact=True)
     if again:
         line("undo", f"toque rollback {app}", "the release before; its data stays as it is")
-    line("own", "toque init", "writes all of this into a toque.toml")
+    line("remove", f"toque remove {node}", "gives the machine back as it was found")
+    line("own", "toque init", "writes all of this down: a toque.toml and a cookbook")

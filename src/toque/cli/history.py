@@ -10,7 +10,7 @@ import click
 from ..usecases.afterwards import history_of
 from . import asked
 from .asked import json_option
-from .show import printable
+from .show import moment, printable
 
 
 @click.command()
@@ -36,14 +36,15 @@ def history(app: str, target: str, as_json: bool) -> None:
         click.echo(click.style(str(one["node"]), bold=True))
         for entry in one["deploys"]:
             click.echo(printable(f"  {line_of(entry)}"))
+        if not one["deploys"]:
+            click.echo(f"  no deploy of {chosen.name} is on record")
 
 
 def line_of(entry: Mapping[str, Any]) -> str:
     """One deploy in one line."""
     at, what, release = (str(entry.get(name, "")) for name in ("at", "what", "release"))
+    at = moment(at)
     result = " ".join(str(entry.get(name, "")) for name in ("result", "code")).strip()
     by = f"by {entry.get('who', '')} ({entry.get('trigger', '')})"
-    line = (
-        f"{at[:19]}  {what:<8}  {release}  {float(entry.get('seconds', 0)):5.1f} s  {by}  {result}"
-    )
+    line = f"{at}  {what:<8}  {release}  {float(entry.get('seconds', 0)):5.1f} s  {by}  {result}"
     return f"{line}: {entry['said']}" if entry.get("said") else line

@@ -47,6 +47,7 @@ def install(app: str, repository: Path | None, as_json: bool) -> None:
             f"the repository of {chosen.name} is not on this machine",
             expected="a path in 'repository', or --repository PATH",
             found=own,
+            hint=f"toque deploy {chosen.name} takes what is pushed there",
         )
     path = (repository or Path(own)).resolve()
     bootstrap.init_bare(path)

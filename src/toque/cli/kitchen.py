@@ -240,7 +240,7 @@ def _create(cook: Kitchen, name: str, driver: str, release: str, quiet: bool) ->
 
 def _converge(chosen: Suite, *, verbose: bool, quiet: bool) -> tuple[int, list[dict[str, Any]]]:
     """Run the suite's events; how many steps changed, and the reports."""
-    own = () if chosen.project else tuple(c.name for c in cookbooks.load_all(chosen.folder))
+    own = () if chosen.project else cookbooks.names_in(chosen.folder)
     project = project_of(chosen, own)
     site = bootstrap.open_site(project)
     place = bootstrap.connect(project.nodes[chosen.machine], project.directory)

@@ -48,6 +48,8 @@ def list_runs(target: str, as_json: bool) -> None:
     for one in answers:
         for run in one["runs"]:
             words = f"{run['run']}  {run.get('plan', '')}  by {run.get('by', '')}: {run['ended']}"
+            if lock := (run.get("made_from") or {}).get("lock"):
+                words += f"  lock {lock}"
             click.echo(printable(words))
         holder = one["holder"]
         click.echo(
@@ -83,6 +85,7 @@ def show(run: str, target: str, verbose: bool, as_json: bool) -> None:
         "no node knows this run",
         expected="the id of a run, as toque runs TARGET lists them",
         found=run,
+        hint="toque runs TARGET",
     )
 
 

@@ -11,14 +11,17 @@ from typing import Any
 import click
 
 from ..doctor.diagnosis import BROKEN, DOUBTFUL, FINE, Diagnosis
-from ..errors import AskedWrongly, Unreachable
+from ..errors import AskedWrongly, ToqueError, Unreachable
+from ..fleet.project import Project
 from ..node.finding import Finding, words
-from ..node.wire import finding_json
+from ..node.wire import finding_json, made_from
 from ..usecases import seeing
+from ..usecases.definitions import made_from_now, stale
+from ..usecases.goback import differing
 from ..usecases.place import Place
 from . import asked
 from .asked import json_option
-from .show import printable
+from .show import printable, size
 
 SOURCES = {"app": ("app",), "nginx": ("nginx", "access"), "deploys": ("deploys",)}
 COLOURS = {"app": "cyan", "nginx": "red", "access": "bright_black", "deploys": "green"}
@@ -44,6 +47,7 @@ def moment(text: str) -> float:
             "this is no time",
             expected="5m, 2h, 3d or 2026-11-23T05:00",
             found=text,
+            hint="--since 2h",
         ) from None
 
 
@@ -91,6 +95,7 @@ def logs(  # noqa: PLR0917 - one for each option
                 f"{chosen.name} runs on {len(places)} nodes",
                 expected="one of them: --on NODE",
                 found=", ".join(place.node.name for place in places),
+                hint=f"toque logs {chosen.name} --follow --on {places[0].node.name}",
             )
         for entry in seeing.logs(places[0].transport, chosen, begin, sources=sources, follow=True):
             _line(entry, "", request, as_json)
@@ -180,9 +185,11 @@ def status(app: str, target: str, as_json: bool) -> None:
     """Show how the nodes and APP (all apps when left out) are: one screen.
 
     Per app: its release and since when it serves, its unit and restarts, memory, and how many
-    requests failed in the last hour.
+    requests failed in the last hour.  Nodes that serve different releases of an app are named, and
+    those that last ran another lock or other cookbooks than there are here.
     """
     project, _ = asked.here()
+    now = _definitions(project)
     places = asked.places(project, target) if target or not app else None
     chosen = [project.app(app)] if app else list(project.apps.values())
     places = places or asked.app_places(project, chosen[0], "")
@@ -190,15 +197,25 @@ def status(app: str, target: str, as_json: bool) -> None:
     for place in places:
         mine = [one for one in chosen if one.layer == place.node.layer] or chosen
         try:
-            told.append({"node": place.node.name, **seeing.status(place.transport, mine)})
+            seen = seeing.status(place.transport, mine)
+            with seeing.parsing("a status"):
+                behind = stale(now, _made_from(seen)) if now else {}
+            told.append({"node": place.node.name, **seen, "definitions": behind})
         except Unreachable as error:
             told.append({"node": place.node.name, "unreachable": str(error)})
+    with seeing.parsing("a status"):
+        differ = differing(told)
     if as_json:
-        asked.tell({"nodes": told})
+        asked.tell({"nodes": told, "differ": differ})
         return
     for one in told:
         with seeing.parsing("a status"):
             _node(one)
+    for name, releases in differ.items():
+        served = "; ".join(f"{', '.join(nodes)}: {release}" for release, nodes in releases.items())
+        click.echo(click.style(printable(f"{name}: its nodes serve different releases"), fg="red"))
+        click.echo(f"  {printable(served)}")
+        click.echo(printable(f"  toque rollback {name}, or toque deploy {name}, makes them equal"))
 
 
 def _node(one: Mapping[str, Any]) -> None:
@@ -212,12 +229,28 @@ def _node(one: Mapping[str, Any]) -> None:
     memory, disk = machine.get("memory", {}), machine.get("disk") or {}
     parts = [f"up {_span(float(one.get('up_s', 0)))}", f"load {machine.get('load', 0):.2f}"]
     if memory.get("total"):
-        parts.append(f"memory {_size(memory.get('available', 0))} of {_size(memory['total'])} free")
+        parts.append(f"memory {size(memory.get('available', 0))} of {size(memory['total'])} free")
     if disk:
-        parts.append(f"disk {_size(disk.get('free', 0))} free at {printable(str(disk['path']))}")
+        parts.append(f"disk {size(disk.get('free', 0))} free at {printable(str(disk['path']))}")
     click.echo(f"{name}  " + ", ".join(parts))
+    for event, differ in one.get("definitions", {}).items():
+        other = printable(f"  last {event}: {'; '.join(differ)}")
+        click.echo(click.style(other, fg="yellow"))
     for app in one.get("apps", ()):
         _app(app, float(one.get("at", time.time())))
+
+
+def _definitions(project: Project) -> Mapping[str, str]:
+    """What a run of now would be made from; nothing while the cookbooks cannot be used."""
+    try:
+        return made_from_now(project)
+    except ToqueError:
+        return {}
+
+
+def _made_from(seen: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    told = dict(seen.get("made_from") or {})
+    return {str(event): made_from({"made_from": one}) for event, one in told.items()}
 
 
 def _app(app: Mapping[str, Any], now: float) -> None:
@@ -233,8 +266,8 @@ def _app(app: Mapping[str, Any], now: float) -> None:
     click.echo(f"  {name} {printable(str(app['release']))}{since}  {state}")
     parts = [f"restarts {unit.get('restarts', 0)}"]
     if unit.get("memory"):
-        limit = f" of {_size(unit['memory_max'])}" if unit.get("memory_max") else ""
-        parts.append(f"memory {_size(unit['memory'])}{limit}")
+        limit = f" of {size(unit['memory_max'])}" if unit.get("memory_max") else ""
+        parts.append(f"memory {size(unit['memory'])}{limit}")
     parts.append(f"{app.get('failed', 0)} of {app.get('requests', 0)} requests failed in an hour")
     if app.get("watch"):
         parts.append(f"watch: {printable(str(app['watch']))}")
@@ -254,14 +287,10 @@ def _ago(text: str, now: float) -> str:
 
 
 def _span(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size:.0f} {unit}"
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def _size(count: float) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
 @click.command()

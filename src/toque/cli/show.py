@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -103,8 +104,12 @@ class Shown:
             self.line(f"  back after {event['seconds']:.0f} s")
         elif kind == "warning":
             self.warn("warning [{code}]: {message}".format_map(event["trouble"]))
+            if hint := event["trouble"].get("hint"):
+                self.warn(printable(f"  try       {hint}"))
         elif kind == "reattach":
             self.line(click.style("  connection lost, attaching again", fg="yellow"))
+        elif kind == "broken-off":
+            self.heading(f"broken off: {counted(event['report'])}")
 
     def of(self, node: str) -> Shown:
         """The same for one of several nodes that are worked on side by side."""
@@ -161,18 +166,23 @@ class Shown:
 
     def summary(self, node: str, report: Report) -> None:
         """One closing line a person can trust: how much changed, how long, what is owed."""
-        would, unknown = report.count(Status.WOULD_CHANGE), report.count(Status.UNKNOWN)
-        parts = [f"{would} would change" if report.mode == "check" else f"{report.changed} changed"]
-        if unknown:
-            parts.append(f"{unknown} unknown")  # until the steps before them are made
-        parts.append(f"{len(report.outcomes)} steps")
-        if report.failed:
-            parts.append("1 failed")
-        if report.owed and report.mode != "check":
-            parts.append(
-                printable("owed: " + ", ".join(f"{a.verb} {a.target}" for a in report.owed))
-            )
-        self.heading(f"{node}: {', '.join(parts)} ({report.seconds:.1f}s)")
+        self.heading(f"{node}: {counted(report)}")
+
+
+def counted(report: Report) -> str:
+    """What was done, what failed and what was not tried, in one line."""
+    would, unknown = report.count(Status.WOULD_CHANGE), report.count(Status.UNKNOWN)
+    parts = [f"{would} would change" if report.mode == "check" else f"{report.changed} changed"]
+    if unknown:
+        parts.append(f"{unknown} unknown")  # until the steps before them are made
+    if report.failed:
+        parts.append("1 failed")
+    if untried := report.count(Status.NOT_RUN):
+        parts.append(f"{untried} not tried")
+    parts.append(f"{len(report.outcomes)} steps")
+    if report.owed and report.mode != "check":
+        parts.append(printable("owed: " + ", ".join(f"{a.verb} {a.target}" for a in report.owed)))
+    return f"{', '.join(parts)} ({report.seconds:.1f}s)"
 
 
 def _told(finding: Finding) -> list[str]:
@@ -191,3 +201,15 @@ def printable(text: str) -> str:
 
 def _bidi(char: str) -> bool:
     return "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"
+
+
+def moment(at: str) -> str:
+    """A time that a node has kept, to the second and with its zone: ``2026-11-23T05:33:12Z``."""
+    try:
+        return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError):
+        return printable(at)
+
+
+def size(count: float) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

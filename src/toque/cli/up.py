@@ -20,6 +20,7 @@ from ..node.wire import report_json
 from ..usecases import converge, online, unfiled
 from ..usecases import deploy as deploying
 from ..usecases import setup as setting
+from ..usecases.converge import StepError
 from ..usecases.place import Place
 from ..usecases.site import Site
 from ..usecases.unfiled import Unfiled
@@ -36,6 +37,8 @@ class Wish:
     target: str
     entry: str
     domains: tuple[str, ...]
+    health: str
+    accepts: tuple[str, ...]
     fingerprint: str
     yes: bool
     verbose: bool
@@ -51,6 +54,8 @@ class Wish:
 @click.argument("target", default="")
 @click.option("--entry", default="", metavar="MODULE:NAME", help="The app, where several could be.")
 @click.option("--domain", "domains", multiple=True, help="A name of the site; may be repeated.")
+@click.option("--health", default="", metavar="/PATH", help="A page that answers 200; / otherwise.")
+@click.option("--accept", "accepts", multiple=True, metavar="CODE", help="Go on although CODE.")
 @click.option("--fingerprint", default="", help="SHA256:... of the host key of a new machine.")
 @click.option("--yes", is_flag=True, help="Ask nothing, and go on where something is unsure.")
 @verbose_option
@@ -61,7 +66,7 @@ def up(**options: Any) -> None:
     With a toque.toml that is `toque setup` by another name.  Without one, the project is looked at
     (nothing of it is run): its app, packages, variables, database, migrations.  What was found and
     why is shown, then what would change on TARGET, then it is done.  TARGET is root@HOST,
-    kitchen:NAME or local; it may be left out the next time.
+    kitchen:NAME or local.  It may be left out the next time, and so may the other choices.
 
     What is deployed is the commit that is checked out.
     """
@@ -69,11 +74,11 @@ def up(**options: Any) -> None:
     if not _has_file():
         _without_file(wish)
         return
-    if wish.entry or wish.domains or wish.fingerprint:
+    if wish.entry or wish.domains or wish.health or wish.accepts or wish.fingerprint:
         raise AskedWrongly(
             "usage",
             f"{FILE} says what the app is, so there is nothing to say here",
-            expected="no --entry, --domain or --fingerprint",
+            expected="no --entry, --domain, --health, --accept or --fingerprint",
             found="at least one of them",
             hint=f"write it into {FILE}; toque node trust NODE confirms a host key",
         )
@@ -130,6 +135,8 @@ def _without_file(wish: Wish) -> None:
             nodes=nodes,
             host=address,
             domains=domains,
+            health=wish.health or unfiled.health_of(before),
+            accepts=tuple(dict.fromkeys((*unfiled.accepts_of(before), *wish.accepts))),
         )
         place = Place(one.project.nodes[name], place.transport, place.ports)
         unfiled.keep(one, directory)
@@ -225,6 +232,17 @@ def _agree(
         )
 
 
+def _again(error: StepError) -> str:
+    """What may be said at the next attempt, where it is the owner's to decide."""
+    if error.code == "instance-bad-answer":
+        return "if another page tells whether it is well: toque up --health /PATH"
+    if error.code.startswith("import-"):
+        return "if it lacks a setting: toque env set NAME --secret, then toque up again"
+    if error.code.startswith(("secret-", "debug-")):
+        return f"if it is as you want it: toque up --accept {error.code}"
+    return ""
+
+
 def _do(
     wish: Wish, one: Unfiled, site: Site, place: Place, *, commit: str, url: str
 ) -> dict[str, Any]:
@@ -234,8 +252,13 @@ def _do(
         shown.heading(f"setup {place.node.name}")
         report = setting.setup(site, place, watch=shown, stop=stop)
         shown.summary(place.node.name, report)
-    done = deploy_app(site, app, [place], ref=commit, verbose=wish.verbose, quiet=wish.as_json)
+    try:
+        done = deploy_app(site, app, [place], ref=commit, verbose=wish.verbose, quiet=wish.as_json)
+    except StepError as error:
+        if not wish.as_json and (again := _again(error)):
+            found.note(again)
+        raise
     if not wish.as_json:
         served = [r for r in deploying.releases(place.transport, app) if r.get("deployed_at")]
-        found.farewell(url, app.name, again=len(served) > 1)
+        found.farewell(url, app.name, place.node.name, again=len(served) > 1)
     return {"node": place.node.name, "url": url, "setup": report_json(report), "apps": done}

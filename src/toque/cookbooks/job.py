@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Union
 
 from ..errors import AskedWrongly, BadCookbook, ToqueError
@@ -21,7 +21,8 @@ from ..node.wire import plan_json
 from .compile import Compiled, compile_plan
 from .explain import explain_cookbook
 from .inputs import Inputs
-from .load import check_tables, find, load_paths
+from .load import check_tables, find, load_sources
+from .sources import Source
 
 FAMILIES: Mapping[str, type[ToqueError]] = {"asked": AskedWrongly, "cookbook": BadCookbook}
 
@@ -29,14 +30,14 @@ FAMILIES: Mapping[str, type[ToqueError]] = {"asked": AskedWrongly, "cookbook": B
 @dataclass(frozen=True)
 class Job:
     """``recipes`` are names of cookbooks and their events, ``around`` the names of the others of
-    the node's layer, ``paths`` the directories of the project's cookbooks.
+    the node's layer, ``sources`` where the project's cookbooks are.
 
     ``name`` is the plan's; with ``explain``, a cookbook's name, its attributes are explained
     instead, and no recipe runs.
     """
 
     name: str
-    paths: tuple[str, ...]
+    sources: tuple[Source, ...]
     recipes: tuple[tuple[str, str], ...]
     around: tuple[str, ...]
     inputs: Inputs
@@ -97,7 +98,8 @@ def work(data: bytes) -> bytes:
 
 
 def _compiled(job: Job) -> dict[str, Any]:
-    loaded = load_paths([Path(path) for path in job.paths])
+    sys.path += [source.base for source in job.sources if source.library]  # also for recipes
+    loaded = load_sources(job.sources)
     around = tuple(find(name, loaded) for name in job.around)
     check_tables(job.inputs.layers, loaded)
     recipes = [(find(name, loaded), event) for name, event in job.recipes]
@@ -115,7 +117,7 @@ def compiled_json(made: Compiled) -> dict[str, Any]:
 
 
 def _explained(job: Job) -> dict[str, Any]:
-    loaded = load_paths([Path(path) for path in job.paths])
+    loaded = load_sources(job.sources)
     every = explain_cookbook(job.explain, job.around, job.inputs.layers, loaded)
     return {"explained": [dataclasses.asdict(one) for one in every]}
 

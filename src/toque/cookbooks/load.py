@@ -1,7 +1,6 @@
 """Finding and importing cookbooks: from a directory, an installed distribution, the library.
 
-A directory holds packages, ``<dir>/<package>/__init__.py`` or ``<dir>/src/<package>/...``, each
-with ``cookbook = Cookbook(...)``.
+``sources.py`` says where a directory has them; each package has ``cookbook = Cookbook(...)``.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from ..errors import AskedWrongly, BadCookbook, nearest
 from ..fleet.attribute_layer import AttributeLayer
 from ..fleet.typed import check_some
 from .cookbook import Cookbook
+from .manifest import GROUP
 from .place import last_lines, place_in_file, place_of_traceback
+from .sources import Source, sources_of
 
-GROUP = "toque.cookbooks"
 LIBRARY = "toque.library"
-_NOT_COOKBOOKS = ("test", "tests", "docs", "examples", "src")
 
 
 def load(path: Path) -> Cookbook:
@@ -39,29 +38,38 @@ def load(path: Path) -> Cookbook:
 
 def load_all(path: Path) -> tuple[Cookbook, ...]:
     """All cookbooks in a directory, by name.  Raises ``BadCookbook``."""
-    path = path.resolve()
-    base, packages = _packages(path)
-    found = []
-    for package in packages:
-        module = _imported(base, package)
-        cookbook = getattr(module, "cookbook", None)
-        if isinstance(cookbook, Cookbook):
-            found.append(cookbook)
-    if not found:
-        raise BadCookbook(
-            "cookbook-missing",
-            f"there is no cookbook in {path}",
-            expected="<package>/__init__.py with cookbook = Cookbook(...)",
-            found=f"packages {', '.join(packages)}" if packages else "no package",
-        )
-    return tuple(sorted(found, key=lambda c: c.name))
+    found = load_paths([path])
+    return tuple(found[name] for name in sorted(found))
+
+
+def names_in(path: Path) -> tuple[str, ...]:
+    """What the cookbooks of a directory are called; those with a manifest are not imported."""
+    sources = sources_of([path])
+    named = {name for source in sources for _, name in source.names}
+    plain = [source for source in sources if not source.names]
+    return tuple(sorted(named | set(load_sources(plain))))
 
 
 def load_paths(paths: Sequence[Path]) -> Mapping[str, Cookbook]:
-    """The cookbooks of several directories, by name."""
+    """The cookbooks of several directories, by name.  Raises ``BadCookbook``."""
+    return load_sources(sources_of(paths))
+
+
+def load_sources(sources: Sequence[Source]) -> Mapping[str, Cookbook]:
+    """The cookbooks of packages, by name; those beside each other may import one another.
+
+    Raises ``BadCookbook``: ``cookbook-missing`` when none of them is one, ``cookbook-name-taken``,
+    ``cookbook-import``, ``cookbook-manifest``.
+    """
     found: dict[str, Cookbook] = {}
-    for path in paths:
-        for cookbook in load_all(path):
+    bases = tuple(dict.fromkeys(source.base for source in sources))
+    for source in sources:
+        for package in () if source.library else source.packages:
+            module = _imported(Path(source.base), package, bases)
+            cookbook = getattr(module, "cookbook", None)
+            if not isinstance(cookbook, Cookbook):
+                continue
+            _check_name(cookbook, dict(source.names).get(package, cookbook.name))
             before = found.setdefault(cookbook.name, cookbook)
             if before.root != cookbook.root:
                 raise BadCookbook(
@@ -72,13 +80,28 @@ def load_paths(paths: Sequence[Path]) -> Mapping[str, Cookbook]:
                     hint="give one of them another name, or take it out of [stack] cookbooks",
                     place=cookbook.place,
                 )
+    if sources and not found:
+        packages = [str(folder) for source in sources for folder in source.folders]
+        raise BadCookbook(
+            "cookbook-missing",
+            f"there is no cookbook in {', '.join(bases)}",
+            expected="<package>/__init__.py with cookbook = Cookbook(...)",
+            found=f"packages {', '.join(packages)}" if packages else "no package",
+        )
     return found
 
 
-def package_folders(path: Path) -> tuple[Path, ...]:
-    """The folders that hold the code of a directory's cookbooks; nothing is imported."""
-    base, packages = _packages(path.resolve())
-    return tuple(base / package for package in packages)
+def _check_name(cookbook: Cookbook, name: str) -> None:
+    """Raise ``BadCookbook`` unless the manifest has the cookbook's own name."""
+    if cookbook.name != name:
+        raise BadCookbook(
+            "cookbook-manifest",
+            f"the manifest of {cookbook.name} calls it {name}",
+            expected=f"{cookbook.name} = ... under the entry points for {GROUP}",
+            found=f"{name} = ...",
+            hint="write the same name in both",
+            place=cookbook.place,
+        )
 
 
 def find(name: str, loaded: Mapping[str, Cookbook]) -> Cookbook:
@@ -144,29 +167,7 @@ def library_names() -> tuple[str, ...]:
     return tuple(sorted(p.parent.name for f in folders for p in Path(f).glob("*/__init__.py")))
 
 
-def _packages(path: Path) -> tuple[Path, list[str]]:
-    """The folder to import from, and the names of packages in it."""
-    if not path.is_dir():
-        raise BadCookbook(
-            "cookbook-missing",
-            f"there is no directory {path}",
-            expected="a directory that holds a cookbook",
-            found="a file" if path.exists() else "nothing",
-        )
-    if (path / "__init__.py").is_file():
-        return path.parent, [path.name]
-    for base in (path, path / "src"):
-        names = sorted(
-            p.parent.name
-            for p in base.glob("*/__init__.py")
-            if p.parent.name.isidentifier() and p.parent.name not in _NOT_COOKBOOKS
-        )
-        if names:
-            return base, names
-    return path, []
-
-
-def _imported(base: Path, package: str) -> ModuleType:
+def _imported(base: Path, package: str, bases: Sequence[str]) -> ModuleType:
     there = sys.modules.get(package)
     if there is not None and _home(there) != base / package:
         if not isinstance(getattr(there, "cookbook", None), Cookbook):
@@ -179,13 +180,14 @@ def _imported(base: Path, package: str) -> ModuleType:
             )
         for name in [n for n in sys.modules if n == package or n.startswith(f"{package}.")]:
             del sys.modules[name]
+    path = sys.path
     # Only while importing: cookbooks beside each other may import one another.
-    sys.path.insert(0, str(base))
+    sys.path = [str(base), *(other for other in bases if other != str(base)), *path]
     try:
         importlib.invalidate_caches()
         module = _import(package, base / package)
     finally:
-        sys.path.remove(str(base))
+        sys.path = path
     if _home(module) != base / package:
         raise BadCookbook(
             "cookbook-name-taken",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -20,7 +20,7 @@ from .attributes import resolve
 from .cookbook import Cookbook, RecipeFunction, cookbook_of
 from .envfile import encode_env
 from .inputs import Inputs
-from .place import place_of
+from .place import place_in_file, place_of
 from .sets import layers_of, reached
 from .templates import names_in, render
 
@@ -279,7 +279,8 @@ class Recipe:
             return
         self._done.add(function)
         self._cookbooks.append(cookbook)
-        function(self)
+        called: Callable[[Recipe], object] = function  # its type is a promise that is looked at
+        self._check_added(function, called(self))
         # Left as it is after an error, so that the compiler can name the cookbook.
         self._cookbooks.pop()
 
@@ -311,6 +312,32 @@ class Recipe:
                 place=place,
             )
         return owner
+
+    def _check_added(self, function: RecipeFunction, returned: object) -> None:
+        """What a recipe returns or yields makes no step, and an empty plan looks like success."""
+        added = [one.resource for one in self.added]
+        several = returned if isinstance(returned, (list, tuple, set)) else [returned]
+        left = [one for one in several if isinstance(one, Resource) and one not in added]
+        unrun = isinstance(returned, (Generator, Coroutine))
+        if not left and not unrun:
+            return
+        if isinstance(returned, Coroutine):
+            returned.close()  # Python would tell of it as well, later and elsewhere
+        code = getattr(function, "__code__", None)
+        raise BadCookbook(
+            "resource-not-added",
+            "a recipe hands resources back instead of adding them"
+            if left
+            else "a recipe with yield or async does nothing when it is called",
+            expected="r.add(...) around each resource, and nothing returned",
+            found=", ".join(type(one).__name__ for one in left) or f"a {type(returned).__name__}",
+            hint=f"write r.add({type(left[0]).__name__}(...))"
+            if left
+            else "write r.add(...) where yield or await stands, and def for async def",
+            place=place_in_file(code.co_filename, code.co_firstlineno)
+            if code
+            else self.current.place,
+        )
 
     def _check_reached(self, cookbook: Cookbook, place: str) -> None:
         """What a cookbook sets counts from the start or not at all, so it has to be known then."""

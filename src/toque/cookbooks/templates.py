@@ -39,6 +39,11 @@ class SecretSeen(Exception):
         self.name = name
 
 
+def prepare() -> None:
+    """Import the engine, which takes a while, before somebody waits for a text."""
+    import jinja2  # noqa: F401
+
+
 def render(root: Path, template: str, values: Mapping[str, object], *, place: str = "") -> str:
     """The text of ``templates/<template>`` below ``root`` with ``values``.
 

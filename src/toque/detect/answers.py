@@ -15,6 +15,7 @@ from .variables import is_database, is_generated
 _HOSTS = re.compile(r"(^|_)(ALLOWED|TRUSTED)_HOSTS$")
 _DEBUG = re.compile(r"(^|_)DEBUG$")
 _REDIS = re.compile(r"(^|_)(REDIS|BROKER|CELERY_BROKER|RESULT_BACKEND|CACHE|RQ_REDIS)(_URL|_URI)?$")
+_REDIS_HOST = re.compile(r"(^|_)(REDIS|KV)_HOST$")
 _OFF = {"1": "0", "true": "false", "True": "False", "on": "off", "yes": "no", "y": "n", "t": "f"}
 REDIS = "redis://127.0.0.1:6379/0"
 
@@ -38,8 +39,8 @@ def answers(found: Detected, hosts: Sequence[str]) -> Answers:
     generated: dict[str, Reason] = {}
     unknown: list[Variable] = []
     packages: list[Chosen] = []
-    if found.entry.folder:
-        plain["PYTHONPATH"] = Chosen(found.entry.folder, Reason("imports begin there"))
+    if folders := [folder for folder in (found.entry.folder, *found.imports) if folder]:
+        plain["PYTHONPATH"] = Chosen(":".join(folders), Reason("imports begin there"))
     closed = any("ALLOWED_HOSTS" in note.words for note in found.notes)
     for variable in found.variables:
         name = variable.name
@@ -54,6 +55,11 @@ def answers(found: Detected, hosts: Sequence[str]) -> Answers:
         elif _REDIS.search(name) and _on_this_machine(variable) and "redis" in found.lock.packages:
             plain[name] = Chosen(REDIS, variable.why)
             packages = [Chosen("redis-server", variable.why)]
+        elif _REDIS_HOST.search(name) and _on_this_machine(variable):
+            if not variable.needed and "redis" in found.lock.packages:
+                packages = [Chosen("redis-server", variable.why)]
+            elif variable.needed:
+                unknown.append(variable)
         elif variable.needed:
             unknown.append(variable)
     return Answers(plain, generated, tuple(unknown), tuple(packages))

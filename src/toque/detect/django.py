@@ -99,6 +99,15 @@ def find_shared(settings: Settings) -> tuple[Chosen, ...]:
                     if path and path.endswith((".sqlite3", ".sqlite", ".db")):
                         why = Reason("SQLite's file", module.path, item.lineno)
                         found.append(Chosen(path, why))
+    logging = value_of(settings, "LOGGING")
+    if logging is not None:
+        value, module = logging
+        for node in ast.walk(value):
+            if isinstance(node, ast.Dict):
+                for key, item in zip(node.keys, node.values):
+                    path = _path_of(item, module) if literal(key) == "filename" else None
+                    if path:
+                        found.append(Chosen(path, Reason("a log", module.path, item.lineno)))
     return tuple(found)
 
 

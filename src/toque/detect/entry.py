@@ -6,8 +6,8 @@ import ast
 import posixpath
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 from . import trouble
@@ -140,8 +140,9 @@ def _candidates(modules: Sequence[Module], paths: Sequence[str]) -> list[Candida
     for module in modules:
         for made in _objects(module, factories, paths):
             objects[module.path, made.name] = made
-    for module in modules:  # "from shop import app" in a wsgi.py
-        if RANKS.get(module.stem, 9) == 0:
+    # "from shop import app" in a wsgi.py, "from .core import *" in a package
+    for module in modules:
+        if RANKS.get(module.stem, 9) == 0 or module.stem == "__init__":
             for made in _imported(module, objects, paths):
                 objects.setdefault((module.path, made.name), made)
         if RANKS.get(module.stem, 9) == 0 and not any(path == module.path for path, _ in objects):
@@ -175,7 +176,29 @@ def _objects(
             for name in names:
                 found[name] = Candidate(module, name, framework, interface, statement.lineno, words)
             break
+    for made in _lazy(module, factories, paths):
+        found.setdefault(made.name, made)
     return list(found.values())
+
+
+def _lazy(
+    module: Module, factories: Mapping[tuple[str, str], Candidate], paths: Sequence[str]
+) -> Iterator[Candidate]:
+    """An app made when somebody first asks for it: ``__getattr__`` of the module (PEP 562)."""
+    for statement in module.body.body:
+        if not isinstance(statement, ast.FunctionDef) or statement.name != "__getattr__":
+            continue
+        names = [
+            name for node in ast.walk(statement) if isinstance(node, ast.Compare)
+            for name in [literal(node.comparators[0])] if name in NAMES
+        ]  # fmt: skip
+        for node in ast.walk(statement):
+            if not isinstance(node, ast.Call):
+                continue
+            made_by = _factory_of(module.calls(node), module, factories, paths)
+            if names and made_by is not None:
+                yield Candidate(module, names[0], *made_by, node.lineno, "made by __getattr__")
+                return
 
 
 def _calls_in(value: ast.expr) -> list[ast.Call]:
@@ -217,12 +240,16 @@ def _imported(
             continue
         for alias in statement.names:
             name = alias.asname or alias.name
-            made = objects.get(_where(module.names[name], module, paths)) if name != "*" else None
-            if made is not None:
-                words = f"imports {alias.name}, a {made.framework} app"
-                found.append(
-                    Candidate(module, name, made.framework, made.interface, statement.lineno, words)
-                )
+            where = _where(module.names[name], module, paths)
+            if name == "*":
+                all_of_it = [made for (path, _), made in objects.items() if path == where[0]]
+            else:
+                all_of_it = [objects[where]] if where in objects else []
+            for made in all_of_it:
+                words = f"imports {made.name}, a {made.framework} app"
+                known = made.name if name == "*" else name
+                found.append(replace(made, module=module, name=known, line=statement.lineno,
+                                     words=words))  # fmt: skip
     return found
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Interface = Literal["wsgi", "asgi"]
-LockKind = Literal["requirements", "uv", "poetry", "pipenv", "pylock"]
+# "declared" is none: the project says what it needs, and versions are chosen for it.
+LockKind = Literal["requirements", "uv", "poetry", "pipenv", "pylock", "declared"]
 
 
 def counted(number: int, what: str) -> str:
@@ -135,6 +136,12 @@ class Process:
     why: Reason
 
     @property
+    def package(self) -> str:
+        """The distribution that has the program, as its first word tells."""
+        first = self.command.split()[0]
+        return {"huey_consumer": "huey"}.get(first, first)
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The program and its arguments; none of a command that only a shell understands."""
         if any(sign in self.command for sign in "&|;<>$`\n") or self.command.startswith("cd "):
@@ -150,6 +157,7 @@ class Detected:
 
     ``shared`` are what the app writes and what has to outlive a release: files, and folders, which
     end with a slash.
+    ``imports`` are folders where imports begin, beside the app's own.
     ``notes`` are what a person should know: nothing that keeps the app from going online.
     """
 
@@ -166,4 +174,5 @@ class Detected:
     shared: tuple[Chosen, ...] = ()
     processes: tuple[Process, ...] = ()
     libraries: tuple[Chosen, ...] = ()
+    imports: tuple[str, ...] = ()
     notes: tuple[Reason, ...] = ()

@@ -16,6 +16,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "psycopg-c": ("libpq-dev", *_BUILD),
     "mysqlclient": ("default-libmysqlclient-dev", "pkg-config", *_BUILD),
     "python-ldap": ("libldap-dev", "libsasl2-dev", *_BUILD),
+    "misaka": _BUILD,
     "pycairo": ("libcairo2-dev", "pkg-config", *_BUILD),
     "pygraphviz": ("libgraphviz-dev", *_BUILD),
     "xmlsec": ("libxmlsec1-dev", "pkg-config", *_BUILD),

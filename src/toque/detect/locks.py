@@ -16,9 +16,10 @@ from typing import Any
 
 from ..errors import AskedWrongly
 from . import requirements, trouble
+from .declared import READERS, find_declared
 from .found import Lock, LockKind, Reason, counted
 from .requirements import normal
-from .tree import Tree, text
+from .tree import Tree
 
 # The order in which they are believed; a requirements file beside one is usually made from it.
 KINDS: Mapping[str, LockKind] = {
@@ -62,6 +63,8 @@ def kind_of(path: str) -> LockKind:
     name = path.rpartition("/")[2]
     if name.startswith("pylock.") and name.endswith(".toml"):
         return "pylock"
+    if name in READERS:
+        return "declared"
     return KINDS.get(name, "requirements")
 
 
@@ -78,13 +81,24 @@ def find_lock(tree: Tree) -> tuple[Lock, tuple[Reason, ...]]:
     """
     found = candidates(tree.paths())
     if not found:
-        raise trouble.no_lock(*_instead(tree))
+        return _read_declared(tree)
     path = found[0]
     lock, notes = _read(tree, path)
     beside = [Reason(f"not used: {path} is the lock", other) for other in found[1:]]
     if lock.kind == "requirements":
         beside = []  # requirements/base.txt is usually included by the others
     return lock, (*notes, *beside)
+
+
+def _read_declared(tree: Tree) -> tuple[Lock, tuple[Reason, ...]]:
+    path, lines = find_declared(tree)
+    if not path:
+        raise trouble.no_lock(*_instead(tree))
+    packages = {one.name: "" for line in lines if (one := requirements.requirement(line))}
+    words = f"asks for {counted(len(packages), 'package')}, no lock"
+    note = "versions are chosen by uv and kept in .toque/locks; for a lock of your own: uv lock"
+    lock = Lock(path, "declared", packages, False, False, Reason(words, path))
+    return lock, (Reason(note, path),)
 
 
 def _read(tree: Tree, path: str) -> tuple[Lock, tuple[Reason, ...]]:
@@ -150,11 +164,7 @@ def _instead(tree: Tree) -> tuple[str, str]:
     if "Pipfile" in paths:
         return "a Pipfile, but no Pipfile.lock", "pipenv lock" + commit
     if "pyproject.toml" in paths:
-        poetry = "[tool.poetry" in (text(tree, "pyproject.toml") or "")
-        words = "a pyproject.toml without a lock"
-        return words, ("poetry lock" if poetry else "uv lock") + commit
-    if "requirements.in" in paths:
-        return "a requirements.in, but nothing made from it", HINTS["requirements"] + commit
+        return "a pyproject.toml that asks for no package", "uv add flask" + commit
     return "none of them", "uv init --bare && uv add flask (what the app needs)" + commit
 
 

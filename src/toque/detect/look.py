@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import cast
 
 from ..errors import AskedWrongly
 from . import django, locks, procfile, trouble
+from .declared import find_declared
 from .entry import find_entry
-from .found import Chosen, Detected, Reason, counted
+from .found import Chosen, Detected, Entry, Reason, counted
 from .libraries import find_libraries
 from .migrations import find_migrate, manage_of
 from .processes import find_processes
@@ -19,7 +21,7 @@ from .servers import find_server
 from .source import modules
 from .tree import Below, Tree, text, worth_reading
 from .variables import find_database, find_variables
-from .written import find_static, find_written
+from .written import find_folders, find_static, find_written
 
 
 def detect(tree: Tree, *, entry: str = "") -> Detected:
@@ -51,7 +53,8 @@ def _detect(tree: Tree, asked: str) -> Detected:
     database = find_database(variables, lock, found)
     processes, process_notes = find_processes(found, paths, lock, lines)
     wanted = django.find_shared(settings) if settings else ()
-    shared, shared_notes = _shared(tree, (*wanted, *find_written(found, entry, lock, database)))
+    written = (*find_written(found, entry, lock, database), *find_folders(variables))
+    shared, shared_notes = _shared(tree, (*wanted, *written))
     notes = (*others, *lock_notes, *process_notes, *shared_notes)
     if settings:
         notes += (*django.static_note(settings), *django.hosts_note(settings))
@@ -71,8 +74,15 @@ def _detect(tree: Tree, asked: str) -> Detected:
         shared=shared,
         processes=processes,
         libraries=find_libraries(lock, found),
+        imports=_imports(paths, entry),
         notes=notes,
     )
+
+
+def _imports(paths: Sequence[str], entry: Entry) -> tuple[str, ...]:
+    """``src``, when the app is elsewhere and takes its packages from there."""
+    there = any(re.fullmatch(r"src/[^/]+/__init__\.py", path) for path in paths)
+    return ("src",) if there and entry.folder != "src" else ()
 
 
 def _shared(tree: Tree, wanted: Sequence[Chosen]) -> tuple[tuple[Chosen, ...], tuple[Reason, ...]]:
@@ -101,7 +111,7 @@ def _inside(tree: Tree, path: str) -> list[str]:
 def _root(tree: Tree) -> str:
     """The folder of the app: the top when it has a lock, else the one folder that has."""
     paths = tree.paths()
-    if locks.candidates(paths):
+    if locks.candidates(paths) or find_declared(tree)[0]:
         return "."
     folders = {
         folder
@@ -109,6 +119,7 @@ def _root(tree: Tree) -> str:
         if worth_reading(path) and (folder := posixpath.dirname(path)) and folder.count("/") < 2
     }
     having = sorted(f for f in folders if locks.candidates(Below(tree, f).paths()))
+    having = having or sorted(f for f in folders if find_declared(Below(tree, f))[0])
     apps = [f for f in having if any(p.endswith(".py") for p in Below(tree, f).paths())]
     # requirements/base.txt makes "requirements" no folder of an app
     if len(apps) > 1:

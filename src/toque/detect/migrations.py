@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 
 from .django import Settings
@@ -30,7 +31,9 @@ def find_migrate(
     if "flask-migrate" in lock.packages:
         ini = _nearest(paths, "migrations/alembic.ini") or _nearest(paths, "migrations/env.py")
         if ini:
-            command = f"flask --app {entry.target} db upgrade"
+            folder = posixpath.dirname(ini)
+            where = "" if folder == "migrations" else f" -d {folder}"
+            command = f"flask --app {entry.target} db upgrade{where}"
             return Chosen(command, Reason("Flask-Migrate's folder", ini))
     if "alembic" in lock.packages:
         ini = _nearest(paths, "alembic.ini")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .found import Lock, Process, Reason
 from .imports import import_root, module_name
 from .procfile import Line
 from .source import Module, argument, assigned, literal, top_statements
 
+_WHOLE = ("uv", "poetry", "pipenv", "pylock")
 _SCHEDULES = ("beat", "clock", "cron", "scheduler", "schedule")
 
 
@@ -45,7 +47,19 @@ def find_processes(
                 _celery(found, module, where, line)
             elif one := _queue(module, value, f"{where}.{names[0]}", line):
                 found.setdefault(one.name, one)
+    for process in [p for p in found.values() if _left_out(p, lock)]:
+        del found[process.name]
+        words = f"{process.why.words}, but {process.package} is not in the lock: not started"
+        notes.append(replace(process.why, words=words))
     return tuple(found.values()), tuple(notes)
+
+
+def _left_out(process: Process, lock: Lock) -> bool:
+    """Whether the lock, which is known to be whole, lacks what would run: an extra nobody asks for.
+
+    A list of direct requirements says nothing of what those bring.
+    """
+    return lock.kind in _WHOLE and process.package not in lock.packages
 
 
 def _queue(module: Module, made: ast.Call, target: str, line: int) -> Process | None:

@@ -22,23 +22,29 @@ KEPT_HEAD = """\
 
 @dataclass(frozen=True)
 class Place:
-    """Where it goes: ``nodes`` maps names to addresses."""
+    """Where it goes: ``nodes`` maps names to addresses.
+
+    ``cookbook`` is the path of a package of its own; without one the built-in cookbooks do it.
+    ``health`` and ``accepts`` are as in App, said by whoever deploys.
+    """
 
     name: str
     branch: str
     nodes: Mapping[str, str]
     domains: Sequence[str] = ()
+    cookbook: str = ""
+    health: str = ""
+    accepts: Sequence[str] = ()
 
 
 def as_toml(found: Detected, answers: Answers, place: Place, *, head: str = HEAD) -> str:
     """The text of toque.toml.  What it says is read back by ``fleet.project.parse_project``."""
-    setup = ["python_app"]
-    setup += ["uwsgi"] if found.server.name == "uwsgi" else []
-    setup += ["postgresql"] if found.database else []
-    setup += ["nginx"]
+    own = [place.cookbook.rpartition("/")[2]] if place.cookbook else []
     lines = [head]
-    lines += ["[stack]", f"name = {_text(place.name)}", ""]
-    lines += ["[layers.web]", f"setup = {_list(setup)}", 'deploy = ["python_app"]', ""]
+    lines += ["[stack]", f"name = {_text(place.name)}"]
+    lines += [f"cookbooks = {_list([place.cookbook])}"] if own else []
+    lines += ["", "[layers.web]", f"setup = {_list(own or setup_of(found))}"]
+    lines += [f"deploy = {_list(own or ['python_app'])}", ""]
     if found.database and found.database.parts:
         lines += ["# The app reads a host, which is this machine; others cannot connect."]
         lines += ["[layers.web.attributes.postgresql]", 'listen = "localhost"', ""]
@@ -47,6 +53,12 @@ def as_toml(found: Detected, answers: Answers, place: Place, *, head: str = HEAD
     lines += _app(found, answers, place)
     lines += _tables(found, answers, place)
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def setup_of(found: Detected) -> list[str]:
+    """The built-in cookbooks that set up a machine for it, in their order."""
+    uwsgi = ["uwsgi"] if found.server.name == "uwsgi" else []
+    return ["python_app", *uwsgi, *(["postgresql"] if found.database else []), "nginx"]
 
 
 def app_name(wanted: str) -> str:
@@ -67,8 +79,7 @@ def _app(found: Detected, answers: Answers, place: Place) -> list[str]:
     entry = found.entry
     lines = [f"[apps.{place.name}]", 'repository = "."', 'layer = "web"']
     lines += [f"branch = {_text(place.branch)}"]
-    if place.domains:
-        lines += [f"domains = {_list(place.domains)}"]
+    lines += _said(place)
     if found.root != ".":
         lines += [*_why(found.lock.why), f"root = {_text(found.root)}"]
     lines += [*_why(entry.why), f"entry = {_text(entry.target)}"]
@@ -100,13 +111,29 @@ def _app(found: Detected, answers: Answers, place: Place) -> list[str]:
     return [*lines, ""]
 
 
+def _said(place: Place) -> list[str]:
+    """What whoever deploys has said of the app."""
+    lines = [f"domains = {_list(place.domains)}"] if place.domains else []
+    lines += [f"health = {_text(place.health)}"] if place.health else []
+    return [*lines, *([f"accepts = {_list(place.accepts)}"] if place.accepts else [])]
+
+
 def _tables(found: Detected, answers: Answers, place: Place) -> list[str]:
     app = f"apps.{place.name}"
     lines: list[str] = []
     if found.build:
         lines += [f"[{app}.build]", *_why(found.build.why)]
         lines += [f"command = {_list(shlex.split(found.build.command))}"]
-        lines += [f"writes = {_list([found.build.folder])}", ""]
+        lines += [f"writes = {_list([found.build.folder])}"]
+        needed = [
+            v.name
+            for v in found.variables
+            if v.name in answers.generated or (v.needed and v.name not in answers.plain)
+        ]
+        if needed:
+            lines += ["# it loads the settings, which may stop without these"]
+            lines += [f"variables = {_list(needed)}"]
+        lines += [""]
     if found.static:
         lines += [f"[{app}.static]"]
         for static in found.static:
@@ -139,7 +166,7 @@ def _tables(found: Detected, answers: Answers, place: Place) -> list[str]:
 def _process(process: Process, app: str) -> list[str]:
     """A worker; of what keeps a schedule by itself there may never be two."""
     if not process.words:
-        return [*_why(process.why), f"# ({_line(process.name)} needs a shell: not started)", ""]
+        return [*_why(process.why), f"# ({commented(process.name)} needs a shell: not started)", ""]
     name = re.sub(r"[^a-z0-9]+", "_", process.name.lower()).strip("_")[:24] or "worker"
     name = name if name[0].isalpha() else f"w{name}"[:24]
     lines = [f"[{app}.workers.{name}]", *_why(process.why), f"command = {_list(process.words)}"]
@@ -147,10 +174,11 @@ def _process(process: Process, app: str) -> list[str]:
 
 
 def _why(reason: Reason) -> list[str]:
-    return [f"# {_line(str(reason))}"]
+    return [f"# {commented(str(reason))}"]
 
 
-def _line(text: str) -> str:
+def commented(text: str) -> str:
+    """Words of the project as they may stand in a comment: on one line, nothing invisible."""
     return "".join(c if c.isprintable() else "?" for c in text)[:160]
 
 

@@ -12,7 +12,11 @@ PASSED_OVER = frozenset(
     ".git .hg .venv venv env .tox .nox node_modules site-packages __pycache__ build dist .toque"
     " test tests testing docs doc example examples samples benchmarks scripts .github".split()
 )
-_KEPT_NAMES = frozenset(("Procfile", "Pipfile", "Pipfile.lock", ".python-version", "uv.lock"))
+_KEPT_NAMES = frozenset(
+    (
+        "Procfile Pipfile Pipfile.lock .python-version uv.lock requirements.in setup.cfg PKG-INFO"
+    ).split()
+)
 _KEPT_ENDS = (".py", ".txt", ".toml", ".lock", ".ini", ".flaskenv")
 
 

@@ -19,6 +19,8 @@ _GIVEN = frozenset(
     " DJANGO_SETTINGS_MODULE TOQUE_COMMIT TOQUE_RELEASE CI PORT WEB_CONCURRENCY".split()
 )
 _SECRET = re.compile(r"(^|_)(SECRET|SECRET_KEY|KEY_SECRET|JWT_SECRET|SALT|PASSWORD_SALT)($|_)")
+# Others give these out: of another text they say no.
+_THEIRS = re.compile(r"(^|_)(CLIENT|CONSUMER|OAUTH|API|ACCESS|AWS|S3|WEBHOOK)_")
 _PRIVATE = re.compile(r"(SECRET|PASSWORD|TOKEN|API_?KEY|PRIVATE|CREDENTIAL|DSN)")
 _URL = re.compile(r"(^|_)(DATABASE|DB|POSTGRES|POSTGRESQL|SQLALCHEMY_DATABASE)_?(URL|URI|DSN)$")
 _CALLABLE = frozenset(("decouple.config",))  # imported ready to be called
@@ -75,7 +77,8 @@ def find_variables(modules: Sequence[Module]) -> tuple[Variable, ...]:
 
 def is_generated(variable: Variable) -> bool:
     """Whether any random text will do: a SECRET_KEY that only this app knows."""
-    return bool(_SECRET.search(variable.name)) and not is_database(variable.name)
+    name = variable.name
+    return bool(_SECRET.search(name)) and not _THEIRS.search(name) and not is_database(name)
 
 
 def is_database(name: str) -> bool:
@@ -120,9 +123,28 @@ def _scheme(driver: str, variable: Variable, lock: Lock, modules: Sequence[Modul
     written = re.match(r"postgres(?:ql)?(?:\+[a-z0-9]+)?(?=://)", variable.default)
     if written:
         return written.group(0).replace("postgres://", "postgresql://")
+    if _asks_for(modules, "postgres://"):
+        return "postgres"
     if "django" in lock.packages or "sqlalchemy" not in lock.packages or _rewrites(modules):
         return "postgresql"  # without SQLAlchemy the URL goes to libpq or a library like it
     return _DRIVERS[driver]
+
+
+def _asks_for(modules: Sequence[Module], start: str) -> bool:
+    """Whether the code refuses URLs that begin otherwise: ``if not url.startswith("postgres://")``.
+
+    Code that takes both asks without ``not``.
+    """
+    return any(
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.Not)
+        and isinstance(node.operand, ast.Call)
+        and isinstance(node.operand.func, ast.Attribute)
+        and node.operand.func.attr == "startswith"
+        and literal(argument(node.operand, "prefix", 0)) == start
+        for module in modules
+        for node in ast.walk(module.body)
+    )
 
 
 def _rewrites(modules: Sequence[Module]) -> bool:
@@ -216,13 +238,7 @@ def _schemed(module: Module, reader: str) -> frozenset[str]:
 
 def _read_by_settings(module: Module) -> Iterator[Variable]:
     """Fields of pydantic-settings classes: their names in capitals, behind the prefix."""
-    for node in ast.walk(module.body):
-        if not isinstance(node, ast.ClassDef):
-            continue
-        bases = {module.origin(base).rpartition(".")[2] for base in node.bases}
-        if "BaseSettings" not in bases:
-            continue
-        prefix = _prefix(node)
+    for node, prefix in _settings_classes(module):
         for field in node.body:
             if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
                 continue
@@ -232,8 +248,28 @@ def _read_by_settings(module: Module) -> Iterator[Variable]:
             name = alias or f"{prefix}{field.target.id}".upper()
             yield _variable(
                 module, field, name, f"{node.name}.{field.target.id}", needed=needed,
-                default=literal(field.value) or "",
+                default=_literal_of(field.value),
             )  # fmt: skip
+
+
+def _settings_classes(module: Module) -> Iterator[tuple[ast.ClassDef, str]]:
+    """Classes on BaseSettings and those that they are put together from, with their prefixes."""
+    classes = {node.name: node for node in ast.walk(module.body) if isinstance(node, ast.ClassDef)}
+    seen: set[str] = set()
+    for settings in classes.values():
+        if "BaseSettings" not in _bases(module, settings):
+            continue
+        waiting = [settings.name]
+        while waiting:
+            name = waiting.pop()
+            if name in classes and name not in seen:
+                seen.add(name)
+                waiting += _bases(module, classes[name])
+                yield classes[name], _prefix(settings)
+
+
+def _bases(module: Module, node: ast.ClassDef) -> list[str]:
+    return [module.origin(base).rpartition(".")[2] for base in node.bases]
 
 
 def _field(value: ast.expr | None) -> tuple[str, bool]:
@@ -250,6 +286,13 @@ def _field(value: ast.expr | None) -> tuple[str, bool]:
         return alias, False
     dots = isinstance(default, ast.Constant) and default.value is ...
     return alias, default is None or dots
+
+
+def _literal_of(value: ast.expr | None) -> str:
+    """A literal default, written plainly or in ``Field(...)``."""
+    if isinstance(value, ast.Call):
+        value = argument(value, "default", 0)
+    return literal(value) or ""
 
 
 def _prefix(node: ast.ClassDef) -> str:

@@ -6,10 +6,12 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from .found import Chosen, Database, Entry, Lock, Reason, Static
+from .found import Chosen, Database, Entry, Lock, Reason, Static, Variable
 from .source import Module, argument, literal
 
+_DATA = re.compile(r"(^|_)(DATA|UPLOADS?|STORAGE|MEDIA)_?(DIR|DIRECTORY|FOLDER|PATH|ROOT)$")
 # A path in SQLAlchemy's URL: three slashes are relative to where the app runs, four absolute.
 _SQLITE = re.compile(r"sqlite(?:\+[a-z]+)?:///(?:\./)?([A-Za-z0-9_][A-Za-z0-9_./-]*)")
 
@@ -34,6 +36,14 @@ def find_written(
                 why = Reason("SQLite's file", module.path, node.lineno)
                 # Flask-SQLAlchemy 3 puts relative files into the instance folder.
                 yield Chosen(_instance(entry) if instance else match.group(1), why)
+
+
+def find_folders(variables: Sequence[Variable]) -> Iterator[Chosen]:
+    """Folders of data whose variable is left to its default, below where the app runs."""
+    for variable in variables:
+        path = posixpath.normpath(variable.default) if variable.default else ""
+        if _DATA.search(variable.name) and re.fullmatch(r"[A-Za-z0-9_][\w/-]*", path):
+            yield Chosen(f"{path}/", replace(variable.why, words=f"{variable.name}'s default"))
 
 
 def find_static(

@@ -39,10 +39,12 @@ class Database:
 @dataclass(frozen=True)
 class Build:
     """A ``command`` that completes each release once, as the app's user, and the folders below
-    ``root`` that it ``writes``."""
+    ``root`` that it ``writes``.  Of the app's secrets it sees ``variables``, by name, only: what a
+    library runs in a build needs no password."""
 
     command: tuple[str, ...]
     writes: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class App:
     rehearsal asks for ``answers`` good answers in a row, all of them ``starts_within`` seconds
     after the start; ``watch_for`` for how many seconds a new release is watched, with the one
     before it ready to come back; ``finish_within`` how many the requests of a replaced one have;
+    ``build_memory`` (MiB; 0 for half of the machine's) and ``build_within`` (seconds) are what
+    installing its packages may take, and its ``build``; with ``build_once`` one node installs them
+    and others of its kind get a copy;
     ``keep`` how many releases stay; ``accepts`` codes of what the rehearsal would refuse;
     ``harmless_keys`` are files of the repository whose private keys protect nothing;
     ``secrets`` maps variables to ``generate``, ``file:PATH`` or ``env:NAME``;
@@ -118,6 +123,9 @@ class App:
     starts_within: int = 40
     migrate: tuple[str, ...] = ()
     build: Build | None = None
+    build_memory: int = 0
+    build_within: int = 900
+    build_once: bool = False
     watch_for: int = 60
     finish_within: int = 30
     migrations: Migrations = Migrations()

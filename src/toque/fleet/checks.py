@@ -56,6 +56,9 @@ def check_app(app: App, layers: Mapping[str, Layer], at: Spot) -> None:
     names.within(app.processes, 1, 512, at / "processes")
     names.within(app.answers, 1, 100, at / "answers")
     names.within(app.starts_within, 1, 600, at / "starts_within")
+    if app.build_memory:
+        names.within(app.build_memory, 64, 1 << 20, at / "build_memory")
+    names.within(app.build_within, 1, 86400, at / "build_within")
     names.within(app.keep, 1, 100, at / "keep")
     names.within(app.watch_for, 0, 3600, at / "watch_for")
     names.within(app.finish_within, 0, 86400, at / "finish_within")
@@ -96,6 +99,8 @@ def _files(app: App, at: Spot) -> None:
         names.command(app.build.command, at / "build" / "command")
         for folder in app.build.writes:
             names.inside(folder, at / "build" / "writes")
+        for name in app.build.variables:
+            names.variable(name, at / "build" / "variables")
 
 
 def check_sites(apps: Mapping[str, App], at: Spot) -> None:

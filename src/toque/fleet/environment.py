@@ -135,9 +135,10 @@ def check_free(app: App, name: str, at: Spot | None = None, *, hint: str) -> Non
 
 
 def check_required(app: App, kept: Kept, at: Spot | None = None) -> None:
-    """Raise ``variable-missing`` for a variable that is required and nowhere set."""
+    """Raise ``variable-missing`` for a variable that is required, by its build, too, and nowhere
+    set."""
     known = {*app.variables, *kept.variables}
-    for name in app.requires:
+    for name in (*app.requires, *(app.build.variables if app.build else ())):
         if name not in known:
             near = nearest(name, sorted(known))
             raise AskedWrongly(
@@ -185,6 +186,7 @@ def read_secret_file(path: Path, what: str) -> str:
             f"{what} cannot be read",
             expected=f"a file {path} that only you can read",
             found=error.strerror or str(error),
+            hint=f"ls -l {path}",
         ) from error
     with os.fdopen(descriptor, "rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -205,6 +207,7 @@ def read_secret_file(path: Path, what: str) -> str:
             f"{what} is not text",
             expected=f"UTF-8 in {path}",
             found="other bytes",
+            hint=f"file {path}",
         ) from None
 
 

@@ -131,6 +131,7 @@ def load_project(path: Path) -> Project:
             f"{path.name} cannot be read",
             expected="a readable UTF-8 text",
             found=str(error),
+            hint=f"ls -l {path}",
             place=str(path),
         ) from error
     directory = path.parent.resolve()

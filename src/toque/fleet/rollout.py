@@ -37,12 +37,14 @@ class Move:
 @dataclass(frozen=True)
 class Rollout:
     """``nodes`` get the release, in this order, ``batch`` at once; ``first`` are those that prove
-    it before the others.  ``members`` are all nodes behind the balancer, none without one."""
+    it before the others.  ``members`` are all nodes behind the balancer, none without one;
+    ``away`` are those of them that get nothing this time, and so no visitors either."""
 
     nodes: tuple[str, ...]
     batch: int = 1
     first: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Seen:
     """What is known of the nodes; each set holds names.
 
     ``begun`` are those where the new release was started, or may have been: a node whose link
-    broke in the middle is one of them.  ``stuck`` could not be put back.
+    broke in the middle is one of them.  ``stuck`` could not be put back.  ``unheard`` are in again,
+    which the balancer has not been told.
     """
 
     built: frozenset[str] = frozenset()
@@ -60,6 +63,7 @@ class Seen:
     out: frozenset[str] = frozenset()
     back: frozenset[str] = frozenset()
     stuck: frozenset[str] = frozenset()
+    unheard: frozenset[str] = frozenset()
     failed: bool = field(default=False)
 
     def after(self, move: Move, good: Set[str]) -> Seen:
@@ -78,8 +82,11 @@ class Seen:
         if move.do is Do.TAKE_OUT:
             return replace(now, out=self.out | nodes)  # nobody knows how far a failed one came
         if move.do is Do.PUT_IN:
-            # Asked for once: a balancer that cannot be told goes on without these members.
-            return replace(now, out=self.out - nodes)
+            if nodes <= good:
+                return replace(now, out=self.out - nodes, unheard=frozenset())
+            if not self.failed:
+                return now  # asked for once more when all are put back
+            return replace(now, out=self.out - nodes, unheard=nodes)
         return replace(now, back=self.back | good, stuck=self.stuck | (nodes - good))
 
 
@@ -92,12 +99,16 @@ def next_move(rollout: Rollout, seen: Seen) -> Move:
     unproved = set(rollout.nodes) - seen.proved
     if unproved:
         return Move(Do.PROVE, _in_order(rollout, unproved & set(rollout.first) or unproved))
-    if seen.out and seen.out <= seen.switched:
-        return Move(Do.PUT_IN, _in_order(rollout, seen.out))
+    away = frozenset(rollout.away)
+    if away - seen.out:
+        return Move(Do.TAKE_OUT, rollout.away)
+    out = seen.out - away
+    if out and out <= seen.switched:
+        return Move(Do.PUT_IN, _in_order(rollout, out))
     batch = _in_order(rollout, set(rollout.nodes) - seen.switched)[: rollout.batch]
     if not batch:
         return Move(Do.DONE)
-    if set(rollout.members) > set(batch) and not set(batch) <= seen.out:
+    if set(rollout.members) - away > set(batch) and not set(batch) <= seen.out:
         return Move(Do.TAKE_OUT, batch)
     return Move(Do.SWITCH, batch)
 
@@ -114,7 +125,7 @@ def _ending(rollout: Rollout, seen: Seen) -> Move:
 
 
 def _in_order(rollout: Rollout, nodes: Set[str]) -> tuple[str, ...]:
-    return tuple(name for name in rollout.nodes if name in nodes)
+    return tuple(name for name in (*rollout.nodes, *rollout.away) if name in nodes)
 
 
 def batch_of(text: str, nodes: int) -> int:
@@ -127,5 +138,6 @@ def batch_of(text: str, nodes: int) -> int:
             "--batch was given something else",
             expected="a number of nodes from 1, or a part of them from 1% to 100%",
             found=text,
+            hint="--batch 2, or --batch 25%",
         )
     return max(1, nodes * number // 100) if found.group(2) else number

@@ -263,6 +263,7 @@ def _write_file(path: Path, data: bytes, mode: int) -> None:
             f"{path} cannot be written",
             expected=f"room in {path.parent}, and the right to write there",
             found=error.strerror or str(error),
+            hint=f"df -h {path.parent}; ls -ld {path.parent}",
         ) from error
 
 

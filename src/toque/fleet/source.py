@@ -14,7 +14,8 @@ class Source:
 
     ``lock`` is all that the packages follow from, so that plans can tell whether the virtual
     environment changes.  ``beside`` is a requirements file that was made here: the app server that
-    the lock has not, or, when ``whole``, the lock itself in another format.  ``kept`` means that
+    the lock has not, or, when ``whole``, the lock itself in another format.  ``own`` are files that
+    tell the environment the project's own name, by their paths in it.  ``kept`` means that
     the node has this release already (a rollback): nothing is fetched.
 
     ``host_keys`` are those that a fetch by SSH may meet, as a known_hosts file; ``login`` is the
@@ -24,6 +25,7 @@ class Source:
     deployment that share a database, one does.  ``allow_unsafe_migration`` and ``by`` (who asks
     for the deploy) go to that step; none of the three is part of what a release is.  ``scale`` is
     how many processes somebody asked for on that node, by name: the app has these numbers already.
+    ``packed`` is the environment as another node has built it.
     """
 
     lock: bytes
@@ -39,6 +41,8 @@ class Source:
     host_keys: str = ""
     login: str = ""
     scale: Mapping[str, int] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    packed: Blob | None = None
 
 
 def token_name(app: str) -> str:

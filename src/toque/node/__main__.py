@@ -1,5 +1,6 @@
 """The node's program: ``facts | check [APP] | apply [APP] | attach RUN | call RUN | runs |
-releases APP | repository | survey | watched APP | history APP | once | see QUESTION``.
+releases APP | repository | survey | giveback | forget | watched APP | history APP | once |
+see QUESTION | pack APP VENV``.
 
 Lines of JSON come back on standard output; an order (and bytes too large for a line) come in on
 standard input.  ``check`` and ``apply`` tell the facts first, and the releases of ``APP``, so that
@@ -56,6 +57,14 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
         return repository.serve(RealSystem(facts_from(greeting()["facts"])), stdin, say)
     if command == "once":
         return once(stdin, say)
+    if command == "pack":
+        from .packing import pack
+        from .realsystem import RealSystem
+        from .resources.venv import MARKER
+        from .wire import facts_from
+
+        pack(RealSystem(facts_from(facts.look())), rest[0], rest[1], MARKER, say)
+        return 0
     if command == "see":
         from .sight.answer import answer
 
@@ -77,6 +86,10 @@ def looked(command: str, rest: List[str], state: str) -> Optional[Mapping[str, A
         from . import survey
 
         return {"type": "survey", **survey.look()}
+    if command == "giveback":
+        return giveback()
+    if command == "forget":
+        return forgotten(state)
     if command == "watched":
         return watched(rest[0])
     if command == "history":
@@ -164,6 +177,28 @@ def runs(state: str) -> Mapping[str, Any]:
         entry["ended"] = agent.ending(last)
         found.append(entry)
     return {"type": "runs", "runs": found, "holder": journal.holder_of(state)}
+
+
+def forgotten(state: str) -> Mapping[str, Any]:
+    from . import forget
+    from .realsystem import RealSystem
+    from .wire import facts_from
+
+    left = forget.forget(RealSystem(facts_from(facts.look())), state)
+    return {"type": "forgotten", "left": left}
+
+
+def giveback() -> Mapping[str, Any]:
+    """What Toque has added to this machine and can be taken away again: see ``giveback.py``."""
+    from . import giveback
+    from .errors import StepFailed
+    from .realsystem import RealSystem
+    from .wire import facts_from
+
+    try:
+        return {"type": "giveback", **giveback.look(RealSystem(facts_from(facts.look())))}
+    except StepFailed as error:
+        return {"type": "refused", "code": error.code, "found": error.message}
 
 
 def watched(app: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ import contextlib
 import json
 import sys
 import time
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Sequence
 
 from . import facts, journal, paths, reading
 from .errors import StepFailed
@@ -46,7 +46,13 @@ def main(argv: List[str], state: str = journal.STATE) -> int:
     """Run one command; 0 when it could answer."""
     import argparse  # not what every run pays for that only sees that the program is there
 
-    parser = argparse.ArgumentParser(prog="toque-node", description=__doc__)
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            """Wrong words, in the shape that every error of Toque has; parts of it inherit this."""
+            print(_usage(message, argv), file=sys.stderr)
+            sys.exit(2)
+
+    parser = Parser(prog="toque-node", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("last", help="what the last run did, and whether it succeeded")
     log = commands.add_parser("log", help="the runs on record, or all that one has said")
@@ -82,13 +88,38 @@ def main(argv: List[str], state: str = journal.STATE) -> int:
         return 0
     run = asked.run if asked.command == "log" else (runs[-1] if runs else "")
     if run not in runs:
-        print(f"toque-node: no run {run or 'on record'}", file=sys.stderr)
+        print(_no_run(run), file=sys.stderr)
         return 1
     said = events(state, run)
     print(headline(run, said))
     for line in told(said, all_steps=asked.command == "log"):
         print("  " + line)
     return 0
+
+
+def _usage(message: str, argv: Sequence[str]) -> str:
+    return _error(
+        "usage",
+        message,
+        expected="toque-node last, log [RUN], facts or watch APP",
+        found=" ".join(argv) or "nothing",
+        hint="toque-node --help",
+    )
+
+
+def _no_run(run: str) -> str:
+    if not run:
+        return _error("run-unknown", "no run is on record here", hint="toque converge NODE")
+    return _error(
+        "run-unknown", "this machine does not know the run", found=run, hint="toque-node log"
+    )
+
+
+def _error(code: str, message: str, *, expected: str = "", found: str = "", hint: str = "") -> str:
+    """An error as ``toque`` shows it; what was typed cannot drive the terminal."""
+    pairs = (("expected", expected), ("found", found), ("try", hint))
+    lines = [f"error [{code}] {message}", *(f"  {name:<9} {text}" for name, text in pairs if text)]
+    return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines)
 
 
 def events(state: str, run: str) -> List[Dict[str, Any]]:

@@ -172,7 +172,12 @@ def trouble(result: Result, names: Sequence[str], fetched: Optional[Result] = No
             log=log,
         )
     return StepFailed(
-        "package-failed", f"apt could not change {asked}", expected="status 0", found=found, log=log
+        "package-failed",
+        f"apt could not change {asked}",
+        expected="status 0",
+        found=found,
+        hint="dpkg --audit; apt-get check",
+        log=log,
     )
 
 

@@ -7,9 +7,36 @@ gone anyway.  The work happens in a forked child that has given up root for good
 import contextlib
 import json
 import os
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from .errors import NotReady, StepFailed
+from .record import dataclass
+
+
+@dataclass(frozen=True)
+class Identity:
+    name: str
+    uid: int
+    gid: int
+    groups: List[int]
+    home: str
+
+
+def identity(user: str) -> Identity:
+    """Who ``user`` is on this machine.  Raises ``NotReady("user-missing")``."""
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError as error:
+        raise NotReady(
+            "user-missing",
+            f"there is no user {user}",
+            expected="a step before this one that makes the user",
+            hint="toque setup NODE --only-setup",
+        ) from error
+    groups = os.getgrouplist(user, entry.pw_gid)
+    return Identity(user, entry.pw_uid, entry.pw_gid, groups, entry.pw_dir)
 
 
 def becoming(user: str, cwd: str) -> Tuple[Callable[[], None], str]:
@@ -21,28 +48,19 @@ def becoming(user: str, cwd: str) -> Tuple[Callable[[], None], str]:
     directories that are closed to it.
     """
     import ctypes
-    import pwd
 
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError as error:
-        raise NotReady(
-            "user-missing",
-            f"there is no user {user}",
-            expected="a step before this one that makes the user",
-        ) from error
-    groups = os.getgrouplist(user, entry.pw_gid)
+    who = identity(user)
     libc = ctypes.CDLL(None, use_errno=True)
 
     def become() -> None:
-        os.setgroups(groups)
-        os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
-        os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+        os.setgroups(who.groups)
+        os.setresgid(who.gid, who.gid, who.gid)
+        os.setresuid(who.uid, who.uid, who.uid)
         os.umask(0o027)
         libc.prctl(38, 1, 0, 0, 0)
         os.chdir(cwd)
 
-    return become, entry.pw_dir
+    return become, who.home
 
 
 def as_user(user: str, work: Callable[[], None]) -> None:

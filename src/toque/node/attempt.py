@@ -1,6 +1,6 @@
 """One attempt at one step that runs: look and compare, or compare, put right and answer."""
 
-from typing import FrozenSet, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, FrozenSet, Optional, Sequence, Set, Tuple
 
 from .errors import StepFailed
 from .journal import Journal
@@ -9,11 +9,15 @@ from .resource import Resource, State, differing
 from .seal import Seal
 from .system import System
 
+if TYPE_CHECKING:
+    from .added import Additions
+
 HIDDEN = "(differs; not shown because it holds a secret)"
 
 
 class Attempt:
-    """A step on its way through the walk; ``perhaps`` are actions that are owed only maybe."""
+    """A step on its way through the walk; ``perhaps`` are actions that are owed only maybe,
+    ``additions`` puts on record what it adds to the machine."""
 
     def __init__(
         self,
@@ -22,12 +26,15 @@ class Attempt:
         system: System,
         journal: Journal,
         perhaps: Set[Action],
+        *,
+        additions: "Optional[Additions]" = None,
     ) -> None:
         self.step = step
         self.resource = resource
         self.system = system
         self.journal = journal
         self.perhaps = perhaps
+        self.additions = additions
 
     def look(self, seal: Optional[Seal]) -> Outcome:
         """What ``make`` would do; changes nothing."""
@@ -81,6 +88,8 @@ class Attempt:
     def _fix(self, wanted: Optional[State], found: Optional[State], keys: FrozenSet[str]) -> None:
         before = self.journal.owed()
         self.journal.owe(self.step.notify)
+        if self.additions is not None:
+            self.additions.before(self.resource, keys)
         try:
             self.resource.fix(self.system, keys)
         except StepFailed:
@@ -88,6 +97,8 @@ class Attempt:
             raise
         finally:
             self.system.forget(self.resource.disturbs)
+            if self.additions is not None:
+                self.additions.after(self.resource)
         if not self.resource.reads_back():
             return
         left = differing(wanted, self.resource.found(self.system))
@@ -97,6 +108,7 @@ class Attempt:
                 f"{self.step.id} is still not as wanted after it was put right",
                 expected="no difference",
                 found=f"a difference in {', '.join(sorted(left))}",
+                hint="toque plan NODE shows the difference; another program may change it back",
             )
 
     def _take_back(self, found: Optional[State], before: Tuple[Action, ...]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from .applayout import app_path, deploys_path, is_release
 from .contents import text_at
 from .errors import StepFailed
-from .history import read_history
+from .history import mark_switch, read_history
 from .model import Report, Status
 from .system import System
 
@@ -37,6 +37,9 @@ def record(system: System, report: Report, by: str) -> None:
         entries = [*_read(system, app), entry][-KEPT:]
         text = "".join(json.dumps(one, sort_keys=True) + "\n" for one in entries)
         system.write(deploys_path(app), text.encode(), owner="root", group="root", mode=0o600)
+        switches = read_history(system, app)
+        if what == "rollback" and switches and switches[-1]["release"] == release:
+            mark_switch(system, app, release, back=True)
 
 
 def deployed(report: Report) -> Optional[Tuple[str, str, str]]:

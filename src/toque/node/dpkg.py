@@ -99,6 +99,14 @@ def parse_status(text: str) -> Dict[str, Installed]:
     return packages
 
 
+def owners(system: System, path: str) -> FrozenSet[str]:
+    """The packages to which dpkg counts a path; a directory can have many."""
+    result = system.run(["dpkg-query", "--search", path], check=False)
+    lines = [line for line in result.text.splitlines() if line.endswith(f": {path}")]
+    names = [name for line in lines for name in line[: -len(path) - 2].split(",")]
+    return frozenset(name.strip().partition(":")[0] for name in names)
+
+
 def repair(system: System) -> bool:
     """Finish what a killed dpkg left: configure, reinstall, fix.  Says whether there was any."""
     audit = _run(system, ["dpkg", "--audit"])

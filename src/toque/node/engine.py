@@ -11,7 +11,7 @@ Rules of this file:
 
 import contextlib
 import itertools
-from typing import Callable, List, Mapping, Optional, Sequence, Set, Tuple, Type
+from typing import TYPE_CHECKING, Callable, List, Mapping, Optional, Sequence, Set, Tuple, Type
 
 from .attempt import Attempt
 from .errors import NotReady, StepFailed
@@ -23,6 +23,9 @@ from .resource import Resource
 from .seal import Seal
 from .system import System
 from .wire import decode_value
+
+if TYPE_CHECKING:
+    from .added import Additions
 
 Emit = Callable[[Outcome], None]
 
@@ -37,6 +40,7 @@ def walk(
     check: bool = False,
     seal: Optional[Seal] = None,
     agreed: Optional[Mapping[str, Outcome]] = None,
+    additions: "Optional[Additions]" = None,
     begin: Callable[[Step], None] = lambda step: None,
     emit: Emit = lambda outcome: None,
     stopping: Callable[[], bool] = lambda: False,
@@ -44,10 +48,10 @@ def walk(
     """Run a plan's steps in order and say what happened to each.
 
     With ``seal`` each outcome says what was found; ``agreed`` are the outcomes of a check, by
-    step, which this walk may not exceed.  ``begin`` is called before each step, ``emit`` after;
-    ``stopping`` is asked between steps.
+    step, which this walk may not exceed.  ``additions`` keeps what is added to the machine.
+    ``begin`` is called before each step, ``emit`` after; ``stopping`` is asked between steps.
     """
-    run = _Walk(system, types, journal, secrets, check, seal, agreed)
+    run = _Walk(system, types, journal, secrets, check, seal, agreed, additions)
     outcomes: List[Outcome] = []
     ended = False
     kind = ""
@@ -82,6 +86,7 @@ class _Walk:
     check: bool
     seal: Optional[Seal]
     agreed: Optional[Mapping[str, Outcome]]
+    additions: "Optional[Additions]"
     undone: List[Step] = field(default_factory=list)
     perhaps: Set[Action] = field(default_factory=set)
 
@@ -130,7 +135,14 @@ class _Walk:
                 return self._unknown(step)
             if not all(holds(guard, self.system, self.secrets) for guard in step.when):
                 return Outcome(step.id, Status.SKIPPED)
-            attempt = Attempt(step, self._resource(step), self.system, self.journal, self.perhaps)
+            attempt = Attempt(
+                step,
+                self._resource(step),
+                self.system,
+                self.journal,
+                self.perhaps,
+                additions=self.additions,
+            )
             if self.check:
                 return attempt.look(self.seal)
             return attempt.make(None if self.agreed is None else self.agreed.get(step.id))

@@ -1,7 +1,7 @@
 """The record of switches of one app: a line of JSON each, oldest first, readable by root only."""
 
 import json
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
 
 from .applayout import history_path
 from .contents import text_at
@@ -39,6 +39,27 @@ def mark_switch(system: System, app: str, release: str, **more: Any) -> None:
             switch.update(more)
             _write(system, app, switches)
             return
+
+
+def left(history: Sequence[Mapping[str, Any]]) -> Set[str]:
+    """The releases that somebody went back from, unless they were deployed again since.  Pure.
+
+    A switch says ``back`` when it was a rollback's (``deploys.py``).
+    """
+    gone: Set[str] = set()
+    below: List[str] = []  # what each rollback uncovers, the one that serves last
+    for switch in history:
+        release = str(switch["release"])
+        if release in below:
+            at = below.index(release)
+            if switch.get("back"):
+                gone.update(below[at + 1 :])
+                del below[at:]
+            else:
+                del below[at]
+        below.append(release)
+        gone.discard(release)
+    return gone
 
 
 def _write(system: System, app: str, switches: List[Dict[str, Any]]) -> None:

@@ -28,6 +28,7 @@ from .system import Data, Result, Stat, check_failed, command_failed
 
 if TYPE_CHECKING:
     from .caller import Caller
+    from .fence import Fence  # only a build needs one
     from .probe import Answer, Question
     from .unpack import Member
 
@@ -81,6 +82,7 @@ class MemorySystem(Notebook):
         timeout_s: float = 600.0,
         check: bool = True,
         tell: Optional[Callable[[str], None]] = None,
+        fence: Optional["Fence"] = None,
     ) -> Result:
         self.calls.append(tuple(argv))
         program = self.programs.get(argv[0].rsplit("/", 1)[-1])

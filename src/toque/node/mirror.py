@@ -5,14 +5,15 @@ whole, so a killed fetch leaves no half of a commit.
 """
 
 import re
-from typing import List, Mapping, Optional, Tuple
+from typing import Iterator, List, Mapping, Optional, Tuple
 
 from . import git
 from .errors import StepFailed
 from .record import dataclass
-from .system import Result, System
+from .system import Result, System, no_room
 from .values import Blob
 
+INDEX = "toque-index"  # of exports, in the mirror
 REMOTE = "https:ssh"  # the protocols spoken with others
 
 
@@ -44,11 +45,35 @@ class Mirror:
         return self.system.run(argv, user=self.user, env=env, cwd=cwd, stdin=stdin, check=check)
 
     def make(self) -> None:
-        """Make it when it is not there, or not finished."""
-        if self.system.stat(self.path) is None:
+        """Make it when it is not there, or not finished; mend what a power cut did to it."""
+        head = self.system.stat(f"{self.path}/HEAD")
+        if head is None or not head.size:
+            self.system.remove_tree(self.path)
             self.system.mkdir(self.path, owner=self.user, group="root", mode=0o700)
-        if self.system.stat(f"{self.path}/HEAD") is None:
             self.call("init", "--quiet", "--bare", "--template=", "--", self.path)
+        for path in self._names():
+            there = self.system.stat(path)
+            # Older gits do not wait until a name is on the disk, and refuse all with an empty one.
+            if there is not None and not there.size and not path.endswith(".lock"):
+                self.system.remove(path)
+
+    def unlock(self) -> None:
+        """Take away locks of a git that was killed.  Nobody else may be at work here."""
+        for path in (f"{self.path}/{INDEX}.lock", *self._names()):
+            if path.endswith(".lock"):
+                self.system.remove(path)
+
+    def _names(self) -> Iterator[str]:
+        """The files that names of commits are kept in, and locks beside them."""
+        folders = [f"{self.path}/refs"]
+        for folder in folders:
+            for name in self.system.names(folder):
+                path = f"{folder}/{name}"
+                there = self.system.stat(path)
+                if there is not None and there.kind == "directory":
+                    folders.append(path)
+                else:
+                    yield path
 
     def has(self, commit: str) -> bool:
         return self.call("cat-file", "-e", f"{commit}^{{commit}}", check=False).code == 0
@@ -81,7 +106,7 @@ class Mirror:
 
         No filter runs, because no configuration that is read defines one.
         """
-        index = {"GIT_INDEX_FILE": f"{self.path}/toque-index"}
+        index = {"GIT_INDEX_FILE": f"{self.path}/{INDEX}"}
         work = f"--work-tree={directory}"
         self.call(work, "read-tree", commit, extra=index)
         self.call(
@@ -103,6 +128,9 @@ class Mirror:
             self.system.remove(handed)
         if result.code == 0:
             return
+        full = no_room(result)
+        if full is not None:
+            raise full
         lines = result.tail()
         if re.search("prerequisite|not connected", "\n".join(lines)):
             raise StepFailed(
@@ -175,10 +203,14 @@ class Mirror:
 
     def _fetch_spec(self, url: str, spec: str) -> Result:
         depth = [f"--depth={self.depth}"] if self.depth else []
-        return self.call(
+        result = self.call(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", *depth,
             "--", url, spec, protocols=REMOTE, check=False,
         )  # fmt: skip
+        full = no_room(result) if result.code else None
+        if full is not None:
+            raise full
+        return result
 
     def offered_keys(self, url: str) -> List[str]:
         """Fingerprints of the host's keys, to compare with what its owner publishes (R40)."""

@@ -105,7 +105,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did.  ``owed`` lists actions that remain to be answered by the next run."""
+    """What a run did.  ``owed`` lists actions that remain to be answered by the next run;
+    ``made_from`` is which cookbooks and lock its plan came from, in the caller's words."""
 
     run: str
     plan: str
@@ -115,6 +116,7 @@ class Report:
     owed: Tuple[Action, ...] = ()
     seconds: float = 0.0
     token: int = 0
+    made_from: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changed(self) -> int:

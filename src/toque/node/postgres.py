@@ -60,6 +60,7 @@ def missing(what: str, name: str) -> NotReady:
         f"Postgres has no {what} {name}",
         expected=f"a step before this one that makes the {what}",
         found=f"no {what} of that name",
+        hint="toque setup NODE --only-setup",
     )
 
 
@@ -87,6 +88,7 @@ def _psql(system: System, sql: str, port: Optional[int], wait_s: float, database
                 "postgres-refused",
                 "Postgres refused a statement",
                 found=(result.tail(1) or [""])[0],
+                hint="journalctl -u 'postgresql*' -n 20",
                 log=result.tail(),
             )
         if database != OWN and not _has(system, database, port):

@@ -135,6 +135,8 @@ def _asked(
         connection.putheader("Host", host)
         if proto:
             connection.putheader("X-Forwarded-Proto", proto)
+            # A unix socket has no address of its own, and some apps refuse a visitor without one.
+            connection.putheader("X-Forwarded-For", "127.0.0.1")
         connection.putheader("User-Agent", "toque-health")
         connection.putheader("X-Request-ID", OURS + os.urandom(8).hex())
         connection.putheader("Connection", "close")

@@ -1,10 +1,11 @@
 """The processes of a machine, as /proc tells them: proc(5)."""
 
 import contextlib
-from typing import List
+import re
+from typing import Dict, Iterator, List
 
 from .record import dataclass
-from .system import System
+from .system import Stat, System
 
 LONGEST = 100  # characters of a command line that are shown
 
@@ -38,18 +39,52 @@ def using(system: System, path: str, most: int = 8) -> List[str]:
         with contextlib.suppress(OSError):  # it has ended meanwhile
             held = _held(system, pid, path)
             if held:
-                name = system.read(f"/proc/{pid}/comm").decode("utf-8", "replace").strip()
+                name = _text(system, f"/proc/{pid}/comm").strip()
                 found.append(f"{name} ({pid}, {held})")
         if len(found) == most:
             break
     return found
 
 
+def needed(system: System, folder: str) -> Dict[str, str]:
+    """The names in ``folder`` that processes need, and one process of each, as ``using`` has it.
+
+    Needed is where a process is, what it has open or mapped, and what its command line names: a
+    Python that has loaded its packages shows no more of them than that.
+    """
+    found: Dict[str, str] = {}
+    top = folder.rstrip("/") + "/"
+    for pid in filter(str.isdigit, system.names("/proc")):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            texts = [link.target for link in _links(system, pid) if link.target.startswith(top)]
+            texts += [_text(system, f"/proc/{pid}/{name}") for name in ("maps", "cmdline")]
+            for part in (part for text in texts for part in text.split(top)[1:]):
+                name = re.split(r"[/\s\0]", part, maxsplit=1)[0]
+                if name and name not in found:
+                    found[name] = f"{_text(system, f'/proc/{pid}/comm').strip()} ({pid})"
+    return found
+
+
+def _text(system: System, path: str) -> str:
+    """What a file says; nothing of one that may not be read or has gone."""
+    try:
+        return system.read(path).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def _held(system: System, pid: str, path: str) -> str:
+    for link in _links(system, pid):
+        if link.target == path or link.target.startswith(path.rstrip("/") + "/"):
+            return link.target
+    return ""
+
+
+def _links(system: System, pid: str) -> Iterator[Stat]:
+    """Where a process is, what it runs, and what it has open."""
     places = [f"/proc/{pid}/{name}" for name in ("cwd", "root", "exe")]
     places += [f"/proc/{pid}/fd/{name}" for name in system.names(f"/proc/{pid}/fd")]
     for place in places:
         link = system.stat(place)
-        if link and (link.target == path or link.target.startswith(path.rstrip("/") + "/")):
-            return link.target
-    return ""
+        if link is not None:
+            yield link

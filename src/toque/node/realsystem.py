@@ -28,6 +28,7 @@ from .system import Data, Result, Stat, check_failed, command_failed
 
 if TYPE_CHECKING:
     from .caller import Caller
+    from .fence import Fence  # only a build needs one
     from .probe import Answer, Question  # an HTTP client, which few runs need
     from .unpack import Member
 
@@ -68,12 +69,21 @@ class RealSystem(Notebook):
         timeout_s: float = 600.0,
         check: bool = True,
         tell: Optional[Callable[[str], None]] = None,
+        fence: Optional["Fence"] = None,
     ) -> Result:
         self._look.forget()
         self._pausing()
-        result = programs.run(
-            argv, user=user, cwd=cwd, env=env or {}, stdin=stdin, timeout_s=timeout_s, tell=tell
-        )
+        if fence is not None:
+            from .fenced import run as run_behind
+
+            result = run_behind(
+                argv, fence, user=user, cwd=cwd, env=env or {}, timeout_s=timeout_s, tell=tell,
+                systemd=os.path.isdir("/run/systemd/system"), note=self.note,
+            )  # fmt: skip
+        else:
+            result = programs.run(
+                argv, user=user, cwd=cwd, env=env or {}, stdin=stdin, timeout_s=timeout_s, tell=tell
+            )
         if check and result.code != 0:
             raise command_failed(result)
         return result

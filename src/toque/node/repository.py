@@ -273,6 +273,7 @@ class Repository:
             f"the repository {self.url} has no {ref}",
             expected="a branch, a tag or a commit id that is pushed",
             found=f"branches: {', '.join(branches[:10])}" if branches else f"no {ref}",
+            hint=f"git push, then the same command again; toque repo check {self.app}",
         )
 
 

@@ -19,6 +19,7 @@ from .wire import (
     digest,
     facts_from,
     identity,
+    made_from,
     marked,
     outcome_from,
     outcome_json,
@@ -27,6 +28,7 @@ from .wire import (
 )
 
 if TYPE_CHECKING:
+    from .added import Additions
     from .caller import Caller
 
 Say = Callable[[Mapping[str, Any]], None]
@@ -161,6 +163,7 @@ class Walker:
             tell(mask(event))
 
         started = time.monotonic()
+        definitions = made_from(self.order)
         say(
             {
                 "type": "start",
@@ -171,6 +174,7 @@ class Walker:
                 "by": self.order["by"],
                 "at": int(time.time()),
                 "token": token,
+                "made_from": definitions,
             }
         )
         outcomes = self._walked(ledger, check=mode == "check", say=say)
@@ -183,6 +187,7 @@ class Walker:
             owed=ledger.owed(),
             seconds=time.monotonic() - started,
             token=token,
+            made_from=definitions,
         )
         if mode == "apply" and self.state == journal.STATE:
             deploys.record(RealSystem(self.machine), report, self.order["by"])
@@ -227,27 +232,37 @@ class Walker:
             self.pause()
             return called(self.state, self.order["run"])
 
+        system = RealSystem(
+            self.machine,
+            blobs=os.path.join(self.state, "blobs"),
+            progress=progress,
+            pausing=self.pause,
+            patient=not check,
+            caller=self.caller,
+            calling=calling,
+        )
         return walk(
             self.plan,
-            RealSystem(
-                self.machine,
-                blobs=os.path.join(self.state, "blobs"),
-                progress=progress,
-                pausing=self.pause,
-                patient=not check,
-                caller=self.caller,
-                calling=calling,
-            ),
+            system,
             types_of(self.plan),
             journal=ledger,
             secrets=self.secrets,
             check=check,
             seal=sealer(node_key(self.state)) if check else None,
             agreed=self._agreed(),
+            additions=None if check else self._additions(system),
             begin=begin,
             emit=emit,
             stopping=self.stopping,
         )
+
+    def _additions(self, system: RealSystem) -> "Optional[Additions]":
+        """Keeps what this run adds; only of a machine of our own, not of a test's state."""
+        if self.state != journal.STATE:
+            return None
+        from .added import Additions
+
+        return Additions(system)
 
     def _agreed(self) -> Optional[Mapping[str, Outcome]]:
         if "agreed" not in self.order:

@@ -17,14 +17,18 @@ def look(root: str = "/") -> Dict[str, Any]:
     """``sites`` that are not ours, ``clusters`` of PostgreSQL that we did not set up, and the
     programs that listen by their TCP port."""
     return {
-        "sites": _sites(os.path.join(root, SITES)),
+        "sites": foreign_sites(root),
         "clusters": _clusters(os.path.join(root, CLUSTERS)),
         "listening": _listening(os.path.join(root, "proc")),
     }
 
 
-def _sites(folder: str) -> List[str]:
-    """Debian's own ``default`` is nobody's site, unless it is a file instead of the link."""
+def foreign_sites(root: str = "/") -> List[str]:
+    """nginx's sites that are not ours.
+
+    Debian's own ``default`` is nobody's site, unless it is a file instead of the link.
+    """
+    folder = os.path.join(root, SITES)
     found = []
     for name in _names(folder):
         path = os.path.join(folder, name)

@@ -25,6 +25,7 @@ from .record import dataclass, field
 
 if TYPE_CHECKING:
     from .caller import Caller
+    from .fence import Fence  # only a build needs one
     from .probe import Answer, Question  # an HTTP client, which few runs need
     from .unpack import Member
 
@@ -52,8 +53,30 @@ class Result:
         return both.decode("utf-8", "replace").splitlines()[-count:]
 
 
+NO_ROOM = "No space left on device"  # ENOSPC, in the words of every C library in the C locale
+
+
+def no_room(result: Result) -> Optional[StepFailed]:
+    """The failure of a program that found the disk full; None when it says nothing of that."""
+    lines = result.tail()
+    told = [line.strip() for line in lines if NO_ROOM in line]
+    if not told:
+        return None
+    return StepFailed(
+        "disk-full",
+        f"{os.path.basename(result.argv[0])} found no room on the disk",
+        expected="space and inodes for what it writes",
+        found=told[-1],
+        hint="see: df -h; df -i",
+        log=lines,
+    )
+
+
 def command_failed(result: Result) -> StepFailed:
-    """A failure that quotes the last words of a program."""
+    """A failure that quotes the last words of a program; ``disk-full`` when these say so."""
+    full = no_room(result)
+    if full is not None:
+        return full
     how = f"status {result.code}" if result.code >= 0 else f"signal {-result.code}"
     return StepFailed(
         "command-failed",
@@ -110,12 +133,13 @@ class System(Protocol):
         timeout_s: float = 600.0,
         check: bool = True,
         tell: Optional[Callable[[str], None]] = None,
+        fence: Optional["Fence"] = None,
     ) -> Result:
         """Run a program to its end; ``env`` is added to a minimal environment.
 
         With ``user`` the process has that user's ids, groups and home and gains no privileges.
         With ``tell`` it is given lines of the output as they come, and only the output's end is
-        in the result.
+        in the result.  With ``fence`` it is a build, which gets what serves has left over.
         Raises ``NotReady("program-missing")`` / ``NotReady("user-missing")``; with ``check`` also
         ``StepFailed("command-failed")``; always ``StepFailed("command-timeout")``.
         """

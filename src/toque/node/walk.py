@@ -100,6 +100,8 @@ def explained(path: str, verb: str) -> Iterator[None]:
             raise StepFailed(
                 "disk-full",
                 f"cannot {verb} {path}: {error.strerror}; what was there is unchanged",
+                expected=f"space and inodes on the file system of {os.path.dirname(path)}",
+                found=str(error.strerror),
                 hint=f"see: df -h {os.path.dirname(path)}; df -i {os.path.dirname(path)}",
             ) from error
         if error.errno == errno.EROFS:

@@ -204,7 +204,7 @@ def finding_from(data: Mapping[str, Any]) -> Finding:
 
 
 def report_json(report: Report) -> Dict[str, Any]:
-    return {
+    data: Dict[str, Any] = {
         "run": report.run,
         "plan": report.plan,
         "digest": report.digest,
@@ -214,6 +214,7 @@ def report_json(report: Report) -> Dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "token": report.token,
     }
+    return {**data, "made_from": dict(report.made_from)} if report.made_from else data
 
 
 def report_from(data: Mapping[str, Any]) -> Report:
@@ -226,7 +227,13 @@ def report_from(data: Mapping[str, Any]) -> Report:
         owed=tuple(Action(str(t), str(v)) for t, v in data["owed"]),
         seconds=_seconds(data["seconds"]),
         token=int(data["token"]),
+        made_from=made_from(data),
     )
+
+
+def made_from(data: Mapping[str, Any]) -> Mapping[str, str]:
+    """Which cookbooks and lock a plan came from; empty where that was not told."""
+    return {str(key): str(value) for key, value in dict(data.get("made_from", {})).items()}
 
 
 def facts_from(data: Mapping[str, Any]) -> Facts:

@@ -9,6 +9,7 @@ ports.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..node.errors import NotReady
 from ..node.journal import MemoryJournal
@@ -24,6 +25,9 @@ from .facts import DEBIAN_12
 from .packages import Apt
 from .postgres import Postgres
 from .services import Systemctl
+
+if TYPE_CHECKING:
+    from ..node.fence import Fence
 
 DIRECTORIES = (
     "/boot /dev /etc /etc/apt /etc/apt/apt.conf.d /etc/apt/keyrings /etc/apt/preferences.d"
@@ -108,6 +112,7 @@ class Machine(MemorySystem):
         timeout_s: float = 600.0,
         check: bool = True,
         tell: Callable[[str], None] | None = None,
+        fence: Fence | None = None,
     ) -> Result:
         if user is not None:
             self._known(user, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,42 +44,52 @@ def history_of(place: Place, app: App) -> list[dict[str, Any]]:
 
 
 def follow(
-    place: Place,
+    there: Sequence[tuple[Place, str]],
     app: App,
-    release: str,
     *,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Watched:
-    """Wait until the watch of ``release`` has ended.
+) -> list[Watched]:
+    """Wait until the watch of each node's release has ended.
 
-    Raises ``Failed``: ``put-back`` when the release before serves again, ``watch-lost`` when the
-    node has nothing to say of it long after its time.
+    Raises ``Failed``: ``put-back`` as soon as one serves the release before again, ``watch-lost``
+    when a node has nothing to say of it long after its time.
     """
     ends = now() + app.watch_for + SLACK_S
+    ended: dict[str, Watched] = {}
     while True:
-        order = order_of(place, app)
-        if order.get("release") != release:  # nothing ran before it
-            return Watched(place.node.name, release)
-        verdict = str(order.get("verdict", ""))
-        reasons = tuple(str(reason) for reason in order.get("reasons", ()))
-        if verdict == PUT_BACK:
-            raise Failed(
-                "put-back",
-                f"{app.name} on {place.node.name} went back to {order.get('previous')}",
-                expected="a release that is no worse than the one before",
-                found="; ".join(reasons),
-                hint=f"toque errors {app.name}; toque logs {app.name}",
-            )
-        if verdict:
-            return Watched(place.node.name, release, verdict, reasons)
-        if now() > ends:
-            raise Failed(
-                "watch-lost",
-                f"{place.node.name} does not say how the watch of {app.name} ended",
-                expected=f"a verdict after {app.watch_for} s",
-                found="none: its watcher was ended, or the machine was",
-                hint=f"toque releases {app.name}; on the node: systemctl status "
-                f"toque-watch-{app.name}",
-            )
+        for place, release in there:
+            if place.node.name not in ended:
+                found = _look(place, app, release, late=now() > ends)
+                if found is not None:
+                    ended[place.node.name] = found
+        if len(ended) == len(there):
+            return [ended[place.node.name] for place, _ in there]
         sleep(ASK_S)
+
+
+def _look(place: Place, app: App, release: str, *, late: bool) -> Watched | None:
+    """How the watch ended; None while it goes on."""
+    name = place.node.name
+    order = order_of(place, app)
+    if order.get("release") != release:  # nothing ran before it
+        return Watched(name, release)
+    verdict = str(order.get("verdict", ""))
+    reasons = tuple(str(reason) for reason in order.get("reasons", ()))
+    if verdict == PUT_BACK:
+        raise Failed(
+            "put-back",
+            f"{app.name} on {name} went back to {order.get('previous')}",
+            expected="a release that is no worse than the one before",
+            found="; ".join(reasons),
+            hint=f"toque errors {app.name}; toque logs {app.name}",
+        )
+    if late and not verdict:
+        raise Failed(
+            "watch-lost",
+            f"{name} does not say how the watch of {app.name} ended",
+            expected=f"a verdict after {app.watch_for} s",
+            found="none: its watcher was ended, or the machine was",
+            hint=f"toque releases {app.name}; on the node: systemctl status toque-watch-{app.name}",
+        )
+    return Watched(name, release, verdict, reasons) if verdict else None

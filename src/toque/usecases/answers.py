@@ -10,11 +10,16 @@ from typing import Any, NoReturn
 
 from ..errors import Failed, Unreachable
 from ..node.model import Report
-from ..node.wire import facts_from, outcome_from, report_from
+from ..node.wire import facts_from, made_from, outcome_from, report_from
 from ..ports import Channel
 
 Event = Mapping[str, Any]
-OURS = ("reattach", "rebooted", "warning")  # events that no node may put into our mouth
+OURS = (
+    "broken-off",
+    "reattach",
+    "rebooted",
+    "warning",
+)  # events that no node may put into our mouth
 
 
 def events(channel: Channel) -> Iterator[Event]:
@@ -76,16 +81,24 @@ def raise_refused(event: Event) -> None:
             hint="converge again: toque converge TARGET",
         )
     if code == "plan-altered":
-        raise Failed("plan-altered", "the plan that arrived is not the one sent", found=found)
+        raise Failed(
+            "plan-altered",
+            "the plan that arrived is not the one sent",
+            found=found,
+            hint="run the same command again",
+        )
     if code == "not-root":
         raise Unreachable(
             "not-root",
             "the node program does not run as root",
             expected="root, or sudo = true for this node in toque.toml",
             found=found,
+            hint="sudo = true in [nodes.NAME], or root@HOST as its address",
         )
     if code == "run-unknown":
-        raise Failed("run-unknown", "the node does not know this run", found=found)
+        raise Failed(
+            "run-unknown", "the node does not know this run", found=found, hint="toque runs TARGET"
+        )
     if code == "run-broken-off":
         raise Failed(
             "run-broken-off",
@@ -166,11 +179,14 @@ def _well_formed(event: Event) -> None:
 def _releases(event: Event) -> None:
     for entry in event.get("releases", ()):
         _texts([entry["id"], entry["commit"], entry.get("deployed_at") or ""])
+        if type(entry.get("turn", 0)) is not int:
+            raise TypeError("a turn that is no number")
 
 
 def _runs(event: Event) -> None:
     for entry in event["runs"]:
         _texts([entry["run"], entry["ended"]])
+        made_from(entry)
     dict(event["holder"] or {})
 
 

@@ -1,8 +1,8 @@
 """Recipes of other people, compiled by a process that has nothing to steal.
 
-A project that names directories under ``untrusted`` imports none of its cookbooks: they import one
-another, so trusted ones beside them are compiled there too.  Secrets go there as markers and are
-filled in here.
+A project that names directories under ``untrusted``, or whose cookbooks have dependencies, imports
+none of its cookbooks: they import one another, so trusted ones beside them are compiled there too.
+Secrets go there as markers and are filled in here.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ..cookbooks.compile import Compiled
 from ..cookbooks.explain import Explained
 from ..cookbooks.inputs import Inputs
 from ..cookbooks.job import Job, Markers, encode_job, secrets_of
-from ..cookbooks.load import package_folders
 from ..node.values import Blob
+from .definitions import Definitions
 from .site import Site
 
 
@@ -27,6 +27,7 @@ class Apart:
     the node's layer."""
 
     site: Site
+    definitions: Definitions
     recipes: tuple[tuple[str, str], ...]
     around: tuple[str, ...]
 
@@ -43,9 +44,8 @@ class Apart:
         return read_explained(self._done(self._job("", inputs, cookbook), markers))
 
     def _job(self, name: str, inputs: Inputs, explain: str = "") -> Job:
-        paths = tuple(str(path) for path in self.site.project.cookbooks)
-        return Job(name, paths, self.recipes, self.around, inputs, explain)
+        return Job(name, self.definitions.sources, self.recipes, self.around, inputs, explain)
 
     def _done(self, job: Job, markers: Markers) -> bytes:
-        readable = [f for path in self.site.project.cookbooks for f in package_folders(path)]
-        return self.site.apart(encode_job(job, markers), readable)
+        readable = [folder for source in job.sources for folder in source.folders]
+        return self.site.apart(encode_job(job, markers), readable, self.definitions.packages)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..errors import Failed, ToqueError, Unreachable
-from ..node.model import Facts, Outcome, Plan, Report
+from ..node.model import Facts, Outcome, Plan, Report, Status
 from ..node.values import Blob
 from ..node.wire import facts_from, finding_json, identity, outcome_json, plan_json
 from ..ports import Channel, Transport
@@ -43,6 +43,7 @@ class Parcel:
     ``agreed`` are the outcomes of the check that somebody has agreed to: a node that is not as
     they say refuses the plan.  With ``remember`` the node keeps the plan, to tell drift from it;
     with ``again`` it takes the one that it has kept under the plan's name instead of this one.
+    ``made_from`` says of which cookbooks and lock the plan was made (``definitions.py``).
     """
 
     plan: Plan
@@ -51,6 +52,7 @@ class Parcel:
     agreed: Sequence[Outcome] | None = None
     remember: bool = False
     again: bool = False
+    made_from: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def travelling(self) -> tuple[Mapping[str, Any], str]:
@@ -107,6 +109,7 @@ def ask(transport: Transport, argv: list[str], wanted: str) -> Event:
         raise Unreachable(
             "no-answer",
             f"{transport.name} ended without an answer to {argv[0]}",
+            hint="toque runs TARGET tells what the node did; then run the same command again",
             log=channel.stderr_tail,
         )
 
@@ -153,6 +156,7 @@ class Session:
     ) -> Report:
         """Give the order and wait for its report, which may hold a failed step: ``succeeded``.
 
+        ``watch`` gets the report of a run that did not come to its end as a last event.
         Raises ``Unreachable`` (``run-lost`` when the node may still be at it), ``Failed`` when the
         node refused the run (``node-busy``, ``plan-altered``).
         """
@@ -166,17 +170,13 @@ class Session:
             if error.code not in LOST or self._argv[0] == "check":
                 raise
             self._channel.terminate()
-            if not seen.boot:
-                return self._after(_attached(self._transport, run, seen, error, stop), seen)
+            if seen.boot:
+                self._wait(seen)
+                return _ended(_attach(self._transport, run, seen, stop), watch)
+            report = _attached(self._transport, run, seen, error, stop)
+        if seen.boot:  # the node has to be there to go on with
             self._wait(seen)
-            return _attach(self._transport, run, seen, stop)
-        return self._after(report, seen)
-
-    def _after(self, report: Report, seen: _Seen) -> Report:
-        """The report, when the node is there to go on with."""
-        if seen.boot:
-            self._wait(seen)
-        return report
+        return _ended(report, watch)
 
     def _wait(self, seen: _Seen) -> None:
         back(lambda: ask(self._transport, ["facts"], "facts"), seen.boot, seen.watch)
@@ -220,7 +220,18 @@ class Session:
 
     def _silent(self, how: str) -> Unreachable:
         log = self._channel.stderr_tail
-        return Unreachable("no-answer", f"{self._transport.name} ended {how}", log=log)
+        return Unreachable(
+            "no-answer",
+            f"{self._transport.name} ended {how}",
+            hint="toque runs TARGET tells what the node did; then run the same command again",
+            log=log,
+        )
+
+
+def _ended(report: Report, watch: Watch) -> Report:
+    if report.failed is not None or report.count(Status.NOT_RUN):
+        watch({"type": "broken-off", "report": report})
+    return report
 
 
 def check(transport: Transport, parcel: Parcel, *, by: str, watch: Watch) -> Report:
@@ -255,7 +266,7 @@ def succeeded(report: Report, node: str) -> Report:
         code = str(trouble.get("code", ""))  # a word, or the node made it up
         plain = re.fullmatch(r"[a-z][a-z0-9-]{1,60}", code)
         raise StepError(error, failed.step, code if plain else "step-failed")
-    if any(o.status.value == "not-run" for o in report.outcomes):
+    if report.count(Status.NOT_RUN):
         raise Failed(
             "run-stopped",
             f"{node}: the run was stopped between two steps",
@@ -299,6 +310,8 @@ def _order(parcel: Parcel, run: str, by: str) -> dict[str, Any]:
         order["agreed"] = [{**outcome_json(outcome), "diff": []} for outcome in parcel.agreed]
     if parcel.remember:
         order["remember"] = True
+    if parcel.made_from:
+        order["made_from"] = dict(parcel.made_from)
     return order
 
 
@@ -396,7 +409,11 @@ def _attach(transport: Transport, run: str, seen: _Seen, stop: Stop) -> Report:
                     seen(event)
         finally:
             stop.detach(channel)
-    raise Unreachable("connection-lost", f"the connection to {transport.name} was lost again")
+    raise Unreachable(
+        "connection-lost",
+        f"the connection to {transport.name} was lost again",
+        hint=f"toque runs show {run}",
+    )
 
 
 def _call(transport: Transport, run: str) -> None:

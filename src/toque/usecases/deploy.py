@@ -21,20 +21,24 @@ from ..node.model import Report
 from ..node.wire import finding_json
 from ..ports import Transport
 from . import converge as carry
+from .abreast import abreast
 from .across import Across, across_of
-from .afterwards import PUT_BACK
+from .apart import Apart
 from .converge import Session, StepError, Stop, Watch
+from .goback import choices
 from .lifecycle import (
+    Chosen,
     Delivery,
     content_of,
     delivery_of,
     inputs_for,
     kept_delivery,
     parcel,
+    prepare,
     recipes_for,
     scratch_directory,
 )
-from .many import Many
+from .many import Many, Served
 from .place import Place
 from .repository import opened
 from .site import Site
@@ -72,6 +76,7 @@ def deploy(
     same: bool = False,
     allow_unsafe_migration: bool = False,
     balancers: Sequence[Place] = (),
+    without: Sequence[str] = (),
     batch: str = "1",
     scale: Mapping[str, int] | None = None,
     watch: Callable[[str], Watch],
@@ -82,7 +87,8 @@ def deploy(
 
     With ``same`` each place gets the commit that it serves, with today's settings and variables.
     Several places, or one behind ``balancers``, go together, ``batch`` (``2``, ``50%``) of them at
-    a time; ``say`` is told each move of theirs (``many.py``).  Migrations are run by the nodes that
+    a time; ``say`` is told each move of theirs (``many.py``).  Nodes ``without`` it get no visitors
+    from the balancers until they are deployed to.  Migrations are run by the nodes that
     ``App.migrating`` names, the first as a rule; with ``allow_unsafe_migration`` also those that
     the release which serves cannot live with.  ``scale`` are numbers of processes that each node
     keeps from now on, beside those it was given before.  ``watch`` is called with a node's name and
@@ -109,7 +115,7 @@ def deploy(
             app,
             places,
             ref or app.branch,
-            partial(_parcel, site),
+            partial(_compiled, site),
             watch,
             Path(scratch),
             on=on,
@@ -118,21 +124,19 @@ def deploy(
             batch=size,
             balancers=balancers,
             members=[node.name for node in site.project.nodes_of(app)],
+            away=without,
             stop=stop,
             say=say,
         )
         if len(places) == 1 and not balancers:
             return [_alone(many, places[0])]
-        return [
-            Deployed(
-                one.node,
-                one.built.release.id,
-                one.built.release.commit,
-                one.built.delivery.source.subject,
-                one.report,
-            )
-            for one in many.run()
-        ]
+        return [_deployed(one) for one in many.run()]
+
+
+def _deployed(one: Served) -> Deployed:
+    built = one.built
+    commit, subject = built.release.commit, built.delivery.source.subject
+    return Deployed(one.node, built.release.id, commit, subject, one.report)
 
 
 def _alone(many: Many, place: Place) -> Deployed:
@@ -142,13 +146,18 @@ def _alone(many: Many, place: Place) -> Deployed:
     tell, stop = many.watch(name), many.stop
     try:
         with Session(place.transport, app=app.name) as session:
-            known = [str(entry["commit"]) for entry in session.releases]
+            # All that does not need the node is done while it is being connected to.
+            recipes = recipes_for(site, place.node, "deploy")
+            prepare(site, app)
             ref = many.serving(session.releases) if many.serving else many.ref
             with opened(site, app, place) as repository:
-                delivery = delivery_of(site, app, repository, ref=ref, scratch=scratch, known=known)
+                delivery = delivery_of(
+                    site, app, repository, ref=ref, scratch=scratch,
+                    known=lambda: [str(entry["commit"]) for entry in session.releases],
+                )  # fmt: skip
             numbers = session.scale
             delivery = many.on(name, delivery, numbers)
-            return _deliver(site, place, session, delivery=delivery, watch=tell, stop=stop)
+            return _deliver(site, place, session, delivery, recipes, watch=tell, stop=stop)
     except StepError as error:
         if error.code != "bundle-incomplete":
             raise
@@ -156,7 +165,7 @@ def _alone(many: Many, place: Place) -> Deployed:
         commit = delivery.release.commit
         delivery = delivery_of(site, app, repository, ref=commit, scratch=scratch)
         delivery = many.on(name, delivery, numbers)
-        return _deliver(site, place, session, delivery=delivery, watch=tell, stop=stop)
+        return _deliver(site, place, session, delivery, recipes, watch=tell, stop=stop)
 
 
 def rollback(
@@ -166,26 +175,83 @@ def rollback(
     *,
     to: str = "",
     agree: Callable[[Across], None],
+    balancers: Sequence[Place] = (),
+    without: Sequence[str] = (),
     watch: Callable[[str], Watch],
     stop: Stop | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> list[Deployed]:
     """Go back to the release before the current one, or to the kept release ``to``.
 
     ``to`` is a release id, a commit or the beginning of either.  Nothing is fetched or built.
+    Several places, or one behind ``balancers``, go as in a deploy: all start the release beside
+    theirs before the first is switched, and one that fails leaves all where they were.  Those that
+    serve it already are left alone (``goback.py``).  Nodes ``without`` it get no visitors from the
+    balancers until they are deployed to.
     ``agree`` is told what the database has gained since, and raises to stay where we are.
-    Raises ``Failed("nothing-to-roll-back")``, ``Failed("release-unknown")``.
+    Raises ``Failed``: ``nothing-to-roll-back``, ``release-unknown``, ``nodes-differ``.
     """
-    done = []
     migrating = app.migrating([place.node.name for place in places])
-    for place in places:
-        with Session(place.transport, app=app.name) as session:
-            chosen = _chosen(session.releases, app, to)
-            if place.node.name in migrating:
-                agree(across_of(app, place.node.name, chosen))
-            delivery = kept_delivery(app, chosen)
-            tell = watch(place.node.name)
-            done.append(_deliver(site, place, session, delivery=delivery, watch=tell, stop=stop))
-    return done
+    many = Many(
+        site,
+        app,
+        places,
+        "",
+        partial(_compiled, site),
+        watch,
+        site.state,
+        on=lambda node, delivery, kept: delivery,
+        balancers=balancers,
+        members=[node.name for node in site.project.nodes_of(app)],
+        away=without,
+        stop=stop,
+        say=say,
+    )
+    if len(places) == 1 and not balancers:
+        return [_back_alone(many, places[0], to, agree)]
+    chosen = choices(_kept_on(app, places), app, to)
+    for node in migrating:
+        agree(across_of(app, node, chosen[node]))
+    return _back(many, chosen)
+
+
+def _back(many: Many, chosen: Mapping[str, Mapping[str, Any]]) -> list[Deployed]:
+    """Each node goes to the kept release that was chosen for it; who serves it already stays."""
+    going = [place for place in many.places if not chosen[place.node.name].get("current")]
+    if not going:
+        return []
+    back = replace(many, places=going, kept=chosen, first=[place.node.name for place in going])
+    return [_deployed(one) for one in back.run()]
+
+
+def _back_alone(many: Many, place: Place, to: str, agree: Callable[[Across], None]) -> Deployed:
+    """One node without a balancer, in one run."""
+    app, name = many.app, place.node.name
+    with Session(place.transport, app=app.name) as session:
+        recipes = recipes_for(many.site, place.node, "deploy")
+        chosen = choices({name: session.releases}, app, to)[name]
+        if name in app.migrating([name]):
+            agree(across_of(app, name, chosen))
+        return _deliver(
+            many.site,
+            place,
+            session,
+            kept_delivery(app, chosen),
+            recipes,
+            watch=many.watch(name),
+            stop=many.stop,
+        )
+
+
+def _kept_on(app: App, places: Sequence[Place]) -> dict[str, list[Mapping[str, Any]]]:
+    """The releases that each node keeps.  Raises what the first that cannot tell them raises."""
+    told = abreast(places, lambda place, here: releases(place.transport, app))
+    found = {}
+    for place, answer in zip(places, told):
+        if isinstance(answer, Exception):
+            raise answer
+        found[place.node.name] = answer
+    return found
 
 
 def releases(transport: Transport, app: App) -> list[Mapping[str, Any]]:
@@ -208,59 +274,31 @@ def _serving(kept: Sequence[Mapping[str, Any]], app: App) -> str:
     return commit
 
 
-def _chosen(kept: Sequence[Mapping[str, Any]], app: App, to: str) -> Mapping[str, Any]:
-    if to:
-        fits = [r for r in kept if str(r["id"]).startswith(to) or str(r["commit"]).startswith(to)]
-        if len(fits) == 1:
-            return fits[0]
-        raise Failed(
-            "release-unknown",
-            f"{app.name} has {'several releases' if fits else 'no kept release'} {to}",
-            expected="one of " + ", ".join(str(r["id"]) for r in kept) if kept else "a release",
-            found=to,
-            hint=f"toque releases {app.name}",
-        )
-    # A cut between the switch and its record leaves a current release without a time.
-    now = next(
-        (str(r["deployed_at"]) for r in kept if r.get("current") and r.get("deployed_at")), "~"
-    )
-    before = [
-        r
-        for r in kept
-        if not r.get("current")
-        and r.get("deployed_at")
-        and str(r["deployed_at"]) <= now
-        and r.get("verdict") != PUT_BACK
-    ]
-    if not before:
-        raise Failed(
-            "nothing-to-roll-back",
-            f"there is no release of {app.name} before the current one",
-            expected="a kept release that served before",
-            found=f"{len(kept)} kept in all",
-            hint=f"toque releases {app.name}",
-        )
-    return max(before, key=lambda r: str(r["deployed_at"]))
-
-
 def _deliver(
     site: Site,
     place: Place,
     session: Session,
-    *,
     delivery: Delivery,
+    recipes: Chosen | Apart,
+    *,
     watch: Watch,
     stop: Stop | None,
 ) -> Deployed:
     """Carry a delivery to one node."""
-    release, sent = _parcel(site, place, session, delivery)
+    release, sent = _parcel(site, place, session, delivery, recipes)
     report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
     carry.succeeded(report, place.node.name)
     return Deployed(place.node.name, release.id, release.commit, delivery.source.subject, report)
 
 
-def _parcel(
+def _compiled(
     site: Site, place: Place, session: Session, delivery: Delivery
+) -> tuple[Release, carry.Parcel]:
+    return _parcel(site, place, session, delivery, recipes_for(site, place.node, "deploy"))
+
+
+def _parcel(
+    site: Site, place: Place, session: Session, delivery: Delivery, recipes: Chosen | Apart
 ) -> tuple[Release, carry.Parcel]:
     """What to send; a release gets its id from what its plan would write."""
     ports = place.ports
@@ -268,7 +306,6 @@ def _parcel(
     # Before the environment is read, whose digests it keys.
     salt = "" if delivery.source.kept else site.store.get_or_make(f"{name}/{SALT}")
     inputs, files = inputs_for(site, place.node, session.facts, ports=ports, delivery=delivery)
-    recipes = recipes_for(site, place.node, "deploy")
     app, release = delivery.app.name, delivery.release
     if not delivery.source.kept:
         blank, _ = parcel(f"deploy {app}", recipes, inputs, files)

@@ -147,6 +147,7 @@ def _checked(check: Callable[[], None]) -> None:
             f"this cannot be in an environment: {error.field}",
             expected=error.expected,
             found=str(error.found),
+            hint="put what is large or not text into a file, and its path into the variable",
         ) from None
 
 

@@ -11,6 +11,7 @@ from ..cookbooks.inputs import Inputs
 from ..errors import AskedWrongly, nearest
 from ..fleet.node import Node
 from .apart import Apart
+from .definitions import definitions
 from .lifecycle import names_around
 from .site import Site
 
@@ -29,10 +30,11 @@ def explain(
     name, _, _ = key.partition(".")
     layers = project.attributes_for(node, run)
     around = names_around(project, node)
-    if project.apart:
-        every = Apart(site, (), around).explained(name, Inputs(layers=layers))
+    defined = definitions(site)
+    if defined.apart:
+        every = Apart(site, defined, (), around).explained(name, Inputs(layers=layers))
     else:
-        loaded = load.load_paths(project.cookbooks)
+        loaded = load.load_sources(defined.sources)
         every = explain_cookbook(name, around, layers, loaded)
     chosen = tuple(one for one in every if f"{one.key}.".startswith(f"{key}."))
     if not chosen:

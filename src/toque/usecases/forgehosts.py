@@ -128,6 +128,7 @@ def published(host: str, data: bytes, source: str) -> list[PublicKey]:
             f"{source} does not hold the keys of {host}",
             expected="its public SSH host keys",
             found=str(error)[:200],
+            hint=f"try again later, or: toque hostkey add {host} --fingerprint SHA256:...",
         ) from error
     return keys
 
@@ -138,7 +139,11 @@ def split(text: str) -> tuple[str, int]:
     port = int(found.group(2) or 22) if found else 0
     if found is None or not 1 <= port <= 65535:
         raise AskedWrongly(
-            "bad-target", "this is no host", expected="HOST or HOST:PORT", found=repr(text)
+            "bad-target",
+            "this is no host",
+            expected="HOST or HOST:PORT",
+            found=repr(text),
+            hint="for instance git.example.org:2222",
         )
     return found.group(1).lower(), port
 

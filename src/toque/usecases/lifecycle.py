@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..cookbooks import load
+from ..cookbooks import load, templates
 from ..cookbooks.compile import Compiled, compile_plan
 from ..cookbooks.cookbook import Cookbook
 from ..cookbooks.inputs import Inputs
@@ -31,6 +32,7 @@ from ..node.values import Blob
 from ..node.wire import canonical
 from .apart import Apart
 from .converge import Parcel
+from .definitions import Definitions, definitions
 from .digests import blob_of, remembered_blob
 from .forgehosts import host_keys
 from .packages import packages_of
@@ -41,7 +43,7 @@ WRITING_KINDS = (
     "checkout", "venv", "file", "directory", "link", "unit", "command", "migration", "processes",
 )  # fmt: skip
 TRANSPORT_FIELDS = (
-    "bundle", "url", "key_path", "known_hosts", "host_keys", "token", "login", "refs",
+    "bundle", "packed", "url", "key_path", "known_hosts", "host_keys", "token", "login", "refs",
 )  # fmt: skip
 # How a migration is run this time, not what it brings about.
 MANNER_FIELDS = ("by", "runs", "allow_unsafe", "waits_s", "timeout_s", "lock_timeout_s",
@@ -50,9 +52,10 @@ MANNER_FIELDS = ("by", "runs", "allow_unsafe", "waits_s", "timeout_s", "lock_tim
 
 @dataclass(frozen=True)
 class Chosen:
-    """``recipes`` are what runs: cookbooks and events.  ``around`` are the other cookbooks of the
-    node's layer, ``loaded`` those of the project by name."""
+    """``recipes`` are the cookbooks and events of ``definitions`` that run, ``around`` the other
+    cookbooks of the node's layer, ``loaded`` those of the project by name."""
 
+    definitions: Definitions
     recipes: Sequence[tuple[Cookbook, str]]
     around: Sequence[Cookbook]
     loaded: Mapping[str, Cookbook]
@@ -141,11 +144,20 @@ def recipes_for(site: Site, node: Node, event: str, only: Sequence[str] = ()) ->
     """
     project = site.project
     names = names_for(project, node, event, only)
-    if project.apart:
-        return Apart(site, names, names_around(project, node))
-    loaded = load.load_paths(project.cookbooks)
+    defined = definitions(site)
+    if defined.apart:
+        return Apart(site, defined, names, names_around(project, node))
+    loaded = load.load_sources(defined.sources)
     around = tuple(load.find(name, loaded) for name in names_around(project, node))
-    return Chosen([(load.find(name, loaded), event) for name, event in names], around, loaded)
+    recipes = [(load.find(name, loaded), event) for name, event in names]
+    return Chosen(defined, recipes, around, loaded)
+
+
+def prepare(site: Site, app: App) -> None:
+    """Import and read once what a parcel of ``app`` takes, while nobody waits for it yet."""
+    site.environment(app)
+    site.uv()
+    templates.prepare()
 
 
 def names_for(
@@ -171,6 +183,7 @@ def names_for(
             f"layer {node.layer} has no recipe for {event}",
             expected=f'{event} = ["COOKBOOK"] in [layers.{node.layer}]',
             found="no such line",
+            hint=f"write that line, or name a recipe: toque converge {node.name} COOKBOOK::{event}",
             place=str(project.spot / "layers" / node.layer),
         )
     return tuple((name, event) for name in names)
@@ -204,7 +217,8 @@ def parcel(
     for environment in inputs.environments.values():
         secrets.update(environment.named)
     blobs = {sha256: files[sha256] for sha256 in compiled.blobs}
-    return compiled, Parcel(compiled.plan, secrets, blobs)
+    made_from = chosen.definitions.made_from
+    return compiled, Parcel(compiled.plan, secrets, blobs, made_from=made_from)
 
 
 def delivery_of(
@@ -214,25 +228,27 @@ def delivery_of(
     *,
     ref: str,
     scratch: Path,
-    known: Sequence[str] = (),
+    known: Callable[[], Sequence[str]] = tuple,
 ) -> Delivery:
     """The release that ``ref`` (a branch, tag or commit) of ``repository`` becomes.
 
-    ``known`` are commits that the node has, so that only the rest is sent; ``scratch`` is a
-    private directory that outlives the delivery.  Raises ``Failed``: ``repository-empty``,
+    ``known`` tells commits that the node has, so that only the rest is sent; it is called when all
+    else is done, because the node may take a while to answer.  ``scratch`` is a private directory
+    that outlives the delivery.  Raises ``Failed``: ``repository-empty``,
     ``commit-missing``, ``repository-unreachable``, ``private-key-in-tree``, and what
     ``packages_of`` raises.
     """
     # "repository" may name a folder inside a work tree: then the app is in that folder.
     app = replace(app, root=posixpath.normpath(posixpath.join(repository.prefix, app.root)))
     commit = repository.resolve(ref)
-    packages = packages_of(repository, app, commit, site.export)
+    packages = packages_of(repository, app, commit, site.export, partial(site.resolve, app.name))
     _no_private_keys(repository, app, commit)
     release = blank_release(app.name, commit)
     source = Source(
         packages.lock,
         beside=packages.beside,
         whole=packages.whole,
+        own=packages.own,
         subject=repository.subject(commit),
         host_keys=host_keys(site.state),
     )
@@ -240,7 +256,7 @@ def delivery_of(
         login = login_of(app) if site.store.get(token_name(app.name)) else ""
         return Delivery(app, release, replace(source, url=app.repository, login=login), {})
     target = scratch / f"{commit}.bundle"
-    repository.bundle(commit, target, known)
+    repository.bundle(commit, target, known())
     blob = blob_of(target)
     return Delivery(app, release, replace(source, bundle=blob), {blob.sha256: (blob, target)})
 

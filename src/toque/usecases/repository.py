@@ -95,6 +95,9 @@ class NodeRepository:
         found = self._ask(do="read", commit=commit, path=path)["bytes"]
         return None if found is None else base64.b64decode(found)
 
+    def read_all(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes | None]:
+        return {path: self.read(commit, path) for path in paths}
+
     def names(self, commit: str, path: str) -> list[str]:
         return [str(name) for name in self._ask(do="names", commit=commit, path=path)["names"]]
 
@@ -142,6 +145,7 @@ class NodeRepository:
         raise Unreachable(
             "no-answer",
             f"{self._transport.name} ended without an answer about the repository",
+            hint="run the same command again",
             log=self._channel.stderr_tail,
         )
 

@@ -1,7 +1,7 @@
 """A plan in a file: what was shown, to be agreed to by somebody and applied later.
 
-One JSON object: ``{"plans": [{"node", "target", "event", "only", "attributes", "digest", "plan",
-"report"}]}``.
+One JSON object: ``{"plans": [{"node", "target", "event", "only", "attributes", "made_from",
+"digest", "plan", "report"}]}``.
 Texts of secrets are not in it, and what was found on the node only as seals.
 """
 
@@ -27,6 +27,7 @@ def as_json(node: Node, target: str, planned: Planned) -> dict[str, Any]:
         "event": planned.event,
         "only": list(planned.only),
         "attributes": planned.attributes,
+        "made_from": planned.made_from,
         "digest": planned.digest,
         "plan": plan_json(planned.plan),
         "report": report_json(planned.report),
@@ -49,6 +50,7 @@ def save(path: Path, plans: Sequence[Mapping[str, Any]]) -> None:
             "the plan cannot be saved there",
             expected="a path in a folder that is there and may be written to",
             found=f"{path}: {error.strerror}",
+            hint=f"ls -ld {path.parent}",
         ) from error
 
 
@@ -74,7 +76,10 @@ def _planned(data: Mapping[str, Any]) -> Planned:
         raise ValueError("the report is of another plan")
     only = tuple(str(name) for name in data["only"])
     attributes = {str(name): dict(table) for name, table in data["attributes"].items()}
-    return Planned(plan, str(data["digest"]), report, str(data["event"]), only, attributes)
+    made_from = {str(key): str(value) for key, value in data.get("made_from", {}).items()}
+    return Planned(
+        plan, str(data["digest"]), report, str(data["event"]), only, attributes, made_from
+    )
 
 
 def _bad(path: Path, found: str) -> AskedWrongly:

@@ -48,7 +48,10 @@ def see(transport: Transport, question: Mapping[str, Any], wanted: str) -> Event
                 return event
             _raise_trouble(event)
         raise Unreachable(
-            "no-answer", f"{transport.name} ended without an answer", log=channel.stderr_tail
+            "no-answer",
+            f"{transport.name} ended without an answer",
+            hint="run the same command again; toque node list says how the node is reached",
+            log=channel.stderr_tail,
         )
 
 

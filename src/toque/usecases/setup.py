@@ -28,7 +28,8 @@ Attributes = Mapping[str, Mapping[str, Any]]
 class Planned:
     """A plan for one node, with the check that says what it would do there.
 
-    ``event`` and ``only`` say from which recipes it was made, ``attributes`` what was set for it.
+    ``event`` and ``only`` say from which recipes it was made, ``attributes`` what was set for it,
+    ``made_from`` of which cookbooks and lock they were.
     """
 
     plan: Plan
@@ -37,6 +38,7 @@ class Planned:
     event: str = "setup"
     only: tuple[str, ...] = ()
     attributes: Attributes = field(default_factory=dict)
+    made_from: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(
@@ -54,7 +56,15 @@ def plan(
         sent = _parcel(session, site, place, here, event=event, only=only, attributes=attributes)
         report = session.carry_out(sent, by=site.by, watch=watch)
     carry.succeeded(report, place.node.name)
-    return Planned(sent.plan, sent.travelling[1], report, event, tuple(only), attributes or {})
+    return Planned(
+        sent.plan,
+        sent.travelling[1],
+        report,
+        event,
+        tuple(only),
+        attributes or {},
+        sent.made_from,
+    )
 
 
 def setup(
@@ -125,7 +135,13 @@ def agreed(
                     found=f"no {mark[1:]} {', '.join(sorted(missing))}",
                     hint="make a new plan: toque plan TARGET --out FILE",
                 )
-        sent = replace(now, plan=saved.plan, agreed=saved.report.outcomes, remember=True)
+        sent = replace(
+            now,
+            plan=saved.plan,
+            agreed=saved.report.outcomes,
+            remember=True,
+            made_from=saved.made_from,
+        )
         report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
     return carry.succeeded(report, place.node.name)
 
@@ -148,7 +164,7 @@ def drift(
     """
     with carry.Session(place.transport, "apply" if undo else "check") as session:
         sent = _parcel(session, site, place, here, event=event, only=only)
-        sent = replace(sent, again=True)
+        sent = replace(sent, again=True, made_from={})  # of then, whatever there is now
         report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
     return carry.succeeded(report, place.node.name)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ..cookbooks.lockfile import Lock
 from ..fleet.app import App
 from ..fleet.environment import Environment, environment_of
 from ..fleet.node import Node
@@ -24,6 +25,8 @@ class Repository(Protocol):
 
     def read(self, commit: str, path: str) -> bytes | None: ...
 
+    def read_all(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes | None]: ...
+
     def names(self, commit: str, path: str) -> list[str]: ...
 
     def containing(self, commit: str, words: Sequence[str]) -> list[str]: ...
@@ -38,8 +41,10 @@ class Site:
     """A project with its surroundings; ``state`` is its private directory.
 
     ``export`` has uv write requirements from a uv.lock and its pyproject.toml, by their names;
+    ``resolve`` has it choose versions for an app's list of packages (``uvresolve.py``);
     ``reach`` tells the address of a node for other nodes, and its port for visitors, 0 when that is
-    the usual one; ``apart`` has a job done by a process that sees the given folders and no others.
+    the usual one; ``apart`` has a job done by a process that sees the given folders and no others,
+    one of them to import packages from; ``packages`` tells the folder with those of a lock.
     """
 
     project: Project
@@ -48,8 +53,10 @@ class Site:
     open_repository: Callable[[str], Repository]
     uv: Callable[[], Path]
     export: Callable[[Mapping[str, bytes]], bytes]
+    resolve: Callable[[str, str, str, str], bytes]
     by: str
-    apart: Callable[[bytes, Sequence[Path]], bytes]
+    apart: Callable[[bytes, Sequence[Path], Path | None], bytes]
+    packages: Callable[[Lock], Path]
     reach: Callable[[Node], tuple[str, int]]
 
     def environment(self, app: App) -> Environment:

@@ -60,6 +60,17 @@ def domains_of(project: Project | None) -> tuple[str, ...]:
     return next(iter(project.apps.values())).domains if project and project.apps else ()
 
 
+def health_of(project: Project | None) -> str:
+    """The page of the run before that tells whether the app is well; empty for the usual one."""
+    page = next(iter(project.apps.values())).health if project and project.apps else "/"
+    return "" if page == "/" else page
+
+
+def accepts_of(project: Project | None) -> tuple[str, ...]:
+    """The codes that the run before was told to accept."""
+    return next(iter(project.apps.values())).accepts if project and project.apps else ()
+
+
 def described(
     found: Detected,
     directory: Path,
@@ -69,14 +80,16 @@ def described(
     nodes: Mapping[str, str],
     host: str,
     domains: Sequence[str] = (),
+    health: str = "",
+    accepts: Sequence[str] = (),
 ) -> Unfiled:
     """The project in ``directory``, by the same way as one with a file.
 
-    ``host`` is its address, ``domains`` are names of the site.
+    ``host`` is its address, ``domains`` are names of the site; ``health``, ``accepts``: see App.
     Raises what ``parse_project`` raises.
     """
     known = answers(found, (*domains, host))
-    place = render.Place(name, branch, nodes, tuple(domains))
+    place = render.Place(name, branch, nodes, tuple(domains), health=health, accepts=tuple(accepts))
     text = render.as_toml(found, known, place, head=render.KEPT_HEAD)
     return Unfiled(found, known, text, parse_project(text, directory, file=KEPT))
 

@@ -78,6 +78,30 @@ def test_a_folder_of_a_work_tree_knows_where_it_is(tree: Path, tmp_path: Path) -
     assert git.open_repository(str(tree)).prefix == ""
 
 
+def test_files_are_read_together_whatever_is_in_them(tree: Path) -> None:
+    files = {"a b": b"x\n\0y blob 3\n", "empty": b"", "missing": b"missing\n", "\xe4": b"1"}
+    for name, data in files.items():
+        (tree / "app" / name).write_bytes(data)
+    (tree / "app" / "link").symlink_to("lock")
+    head = commit(tree, "one")
+
+    paths = [
+        *(f"app/{name}" for name in files),
+        "app",
+        "app/none",
+        "none missing",
+        "app/link",
+        "x\ny",
+    ]
+    found = git.Repository(tree).read_all(head, paths)
+
+    assert found == {
+        **{f"app/{name}": data for name, data in files.items()},
+        "app": None, "app/none": None, "none missing": None, "app/link": b"lock", "x\ny": None,
+    }  # fmt: skip
+    assert git.Repository(tree).read_all("0" * 40, ["app/lock"]) == {"app/lock": None}
+
+
 def test_a_commit_older_than_what_the_node_knows_is_sent(tree: Path, tmp_path: Path) -> None:
     """git refuses to make an empty bundle, which leaving out the newer one would ask for."""
     older = run(tree, "rev-parse", "HEAD")

@@ -17,7 +17,8 @@ import pytest
 
 import toque.cli
 from toque.cli import COMMANDS, cli, main
-from toque.cli.show import Shown, printable
+from toque.cli.history import line_of
+from toque.cli.show import Shown, moment, printable
 from toque.cli.trouble import words
 from toque.errors import AskedWrongly, BadCookbook, Failed, ToqueError, Trouble, Unreachable
 from toque.node.model import Action, Outcome, Report, Status
@@ -205,6 +206,22 @@ def test_a_plan_counts_what_it_cannot_know_by_itself(capsys: pytest.CaptureFixtu
     assert "web1: 1 would change, 1 unknown, 2 steps" in capsys.readouterr().out
 
 
+def test_a_run_that_broke_off_says_what_was_done_what_failed_and_what_was_not_tried(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    statuses = (Status.CHANGED, Status.OK, Status.CHANGED, Status.FAILED, Status.NOT_RUN)
+    outcomes = tuple(Outcome(f"file:/{n}", status) for n, status in enumerate(statuses))
+    owed = (Action("service:a", "reload"),)
+    report = Report("r", "p", "d", "apply", outcomes, owed, seconds=3.2)
+    event = {"type": "broken-off", "report": report}
+    with Shown() as watcher:
+        watcher(event)
+        watcher.of("web1")(event)
+
+    line = "broken off: 2 changed, 1 failed, 1 not tried, 5 steps, owed: reload service:a (3.2s)"
+    assert capsys.readouterr().out.splitlines() == [line, f"web1: {line}"]
+
+
 def test_text_of_a_node_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = Outcome(
         HOSTILE, Status.CHANGED, diff=(HOSTILE, f"+{HOSTILE}"), actions=(HOSTILE,), notes=(HOSTILE,)
@@ -228,6 +245,27 @@ def test_error_that_quotes_a_node_cannot_drive_the_terminal_or_forge_a_line() ->
     plain = [click.unstyle(line) for line in lines]
     assert len(plain) == 8
     assert [CONTROLS.findall(line) + re.findall("\n", line) for line in plain] == [[]] * 8
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ("2026-11-23T06:40:12.120+00:00", "2026-11-23T06:40:12Z"),
+        ("2026-11-23T01:10:12+05:30", "2026-11-22T19:40:12Z"),
+        ("never served", "never served"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+        ("a\x1b[2J", "a\ufffd[2J"),
+    ],
+)
+def test_a_time_is_told_with_its_zone(kept: str, told: str) -> None:
+    assert moment(kept) == told
+
+
+def test_a_deploy_is_told_with_the_zone_of_its_time() -> None:
+    entry = {"at": "2026-11-23T06:40:12.120+00:00", "what": "deploy", "release": "a-b",
+             "seconds": 2.0, "who": "ada", "trigger": "push", "result": "ok"}  # fmt: skip
+
+    assert line_of(entry) == "2026-11-23T06:40:12Z  deploy    a-b    2.0 s  by ada (push)  ok"
 
 
 def test_printable_keeps_what_people_write() -> None:

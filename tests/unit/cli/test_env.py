@@ -77,6 +77,10 @@ def value(tmp_path: Path, name: str) -> str:
     return SecretStore(tmp_path / ".toque", outer={}).kept("thena").variables[name].value
 
 
+def test_nothing_in_the_history_is_said(env: Env) -> None:
+    assert env("history").out == "no variable of thena was ever changed by toque env\n"
+
+
 def test_what_is_set_is_listed_and_told_by_version(env: Env) -> None:
     assert env("set", "GREETING=hello", "thena=lower").out == (
         "thena: version 1: +GREETING +thena\n  pending, needs a deploy: toque deploy thena\n"

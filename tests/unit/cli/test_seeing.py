@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ class Project:
     """As much of one as the commands look at."""
 
     apps: Mapping[str, App] = {"shop": APP}
+    cookbooks: tuple[Path, ...] = ()
 
     def app(self, name: str) -> App:
         return self.apps[name]
@@ -140,6 +142,7 @@ def test_the_bypass_says_whose_fault_it_is(
     assert ("nginx and app server fine, fault is in the app" in words) is (code == "app-at-fault")
 
 
+@pytest.mark.requirement("R62")
 def test_the_status_of_a_node_is_a_few_lines(run: Run, monkeypatch: pytest.MonkeyPatch):
     told = {
         "at": 7200.0, "up_s": 90000.0,
@@ -163,6 +166,11 @@ def test_the_status_of_a_node_is_a_few_lines(run: Run, monkeypatch: pytest.Monke
     assert "restarts 2, memory 64 MiB, 1 of 10 requests failed in an hour" in said
     assert "last [app-exception] GET /: RuntimeError" in said
     assert len(said.splitlines()) <= 5
+
+    assert "last setup" not in said
+    other = {**seeing.made_from_now(Project()), "cookbooks": "0ld\x1b[2J"}  # type: ignore[arg-type]
+    monkeypatch.setattr(using, "status", lambda *a: {**told, "made_from": {"setup": other}})
+    assert "  last setup: cookbooks 0ld\ufffd[2J, here " in run("status").output
 
     def lost(*_: Any) -> Any:
         raise Unreachable("host-unreachable", "nobody there")
@@ -201,8 +209,8 @@ def test_no_answer_of_a_hostile_node_is_a_bug_of_ours(
     """Any value in the place of any other: refused, or shown without driving the terminal."""
     odd: tuple[Any, ...] = (None, 7, "\x1b[2J", [], [7], {}, {"x": []}, -1e300, True)
     fields = {
-        "errors": ("errors",), "status": ("apps", "machine", "at", "up_s"), "bypass": ("said",),
-        "doctor": ("facts",), "log": ("entries",),
+        "errors": ("errors",), "status": ("apps", "machine", "at", "up_s", "made_from"),
+        "bypass": ("said",), "doctor": ("facts",), "log": ("entries",),
     }[kind]  # fmt: skip
     command = {"log": ("logs",), "bypass": ("doctor", "--bypass")}.get(kind, (kind,))
     if kind == "bypass":

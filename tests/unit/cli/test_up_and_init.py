@@ -56,16 +56,23 @@ def test_init_writes_what_it_found_and_never_writes_over_it(
         "my-shop", "trunk", "app:app", ("STRIPE_KEY",),
     )  # fmt: skip
     assert [node.address for node in made.nodes.values()] == ["root@192.0.2.7"]
+    assert made.cookbooks == (project / "infra/my_shop_site",)
+    assert made.layers["web"].cookbooks("deploy") == ("my_shop_site",)
 
-    before = (project / "toque.toml").read_text()
+    toml, book = project / "toque.toml", project / "infra/my_shop_site/__init__.py"
+    before = toml.read_text(), book.read_text()
     assert "[file-there]" in said(capsys, "init", status=2)
-    assert (project / "toque.toml").read_text() == before
+    toml.rename(project / "old.toml")
+    assert "[file-there]" in said(capsys, "init", status=2)
+    assert ((project / "old.toml").read_text(), book.read_text()) == before
+    assert not toml.exists()
 
 
 def test_init_tells_programs_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(said(capsys, "init", "--json"))
 
     assert told["file"] == str(project / "toque.toml")
+    assert told["cookbook"] == str(project / "infra/my_shop_site")
     assert {"what": "app", "value": "Flask, app:app", "why": "app.py:4: app = Flask(...)"} in told[
         "found"
     ]

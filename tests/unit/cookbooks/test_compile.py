@@ -216,6 +216,39 @@ def test_a_secret_in_a_guard_travels_beside_the_plan(book):
 
 
 @pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ('return File("/x")', "File"),
+        ('return [r.add(File("/x")), Package("p"), File("/y")]', "Package, File"),
+        ('yield File("/x")', "a generator"),
+    ],
+)
+def test_a_recipe_that_hands_resources_back_has_made_no_step_of_them(book, body, found):
+    error = refused(book(body))
+
+    assert (error.code, error.trouble.found) == ("resource-not-added", found)
+    assert error.trouble.place == at(-1)  # the line with def
+    assert error.trouble.hint.startswith("write r.add(")
+
+
+def test_what_was_added_may_be_returned(book):
+    assert compile_recipe(book('return r.add(File("/x"))')).ids == ("file:/x",)
+
+
+def test_an_async_recipe_is_refused_without_a_warning(write, recwarn):
+    text = """\
+        from toque import Cookbook, Recipe
+
+        async def setup(r: Recipe) -> None: ...
+
+        cookbook = Cookbook("author_book", events={"setup": setup})
+        """
+
+    assert refused(load(write(text))).code == "resource-not-added"
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
     ("body", "code", "found"),
     [
         ('r.add("nginx")', "not-a-resource", "str"),

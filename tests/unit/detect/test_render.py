@@ -49,6 +49,8 @@ def test_what_is_found_makes_a_project_that_can_be_read(path: Path) -> None:
     assert set(app.secrets) == set(given.generated)
     assert dict(app.static) == {one.url: one.folder for one in found.static}
     assert (app.build is not None) == (found.build is not None)
+    if app.build:  # the settings that it loads stop without them
+        assert set(app.build.variables) >= set(app.requires) - set(app.env)
     assert {worker.command for worker in app.workers.values()} == {
         process.words for process in found.processes if process.words
     }
@@ -60,9 +62,9 @@ def test_what_is_found_makes_a_project_that_can_be_read(path: Path) -> None:
     "hostile", ['a"b', "a\\", "a\nb", "\x7f", "]]\n[apps.evil]", "'''", "\u202e", "\x00"]
 )
 def test_no_word_of_a_project_can_end_its_string_or_its_comment(hostile: str) -> None:
-    from toque.detect.render import _line, _text
+    from toque.detect.render import _text, commented
 
-    data = tomllib.loads(f"# {_line(hostile)}\nvalue = {_text(hostile)}\n")
+    data = tomllib.loads(f"# {commented(hostile)}\nvalue = {_text(hostile)}\n")
 
     assert data == {"value": hostile}
 

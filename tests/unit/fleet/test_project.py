@@ -252,6 +252,7 @@ def test_unusual_branches_are_accepted(value):
         ('health = "/"', 'static = {"/s/" = ".git"}'),
         ('health = "/"', "build = {command = []}"),
         ('health = "/"', 'build = {command = ["x"], writes = ["../x"]}'),
+        ('health = "/"', 'build = {command = ["x"], variables = ["A-B"]}'),
         ('root = "."', 'root = "../x"'),
         ('lock = "requirements.txt"', 'lock = "/etc/passwd"'),
         ('entry = "wsgi:app"', 'entry = "wsgi"'),

@@ -78,7 +78,8 @@ def test_a_node_alone_in_a_larger_layer_is_drained() -> None:
         (Do.SWITCH, "web1", [("put back", "web1 web2 web3"), ("put in", "web1")]),
         (Do.SWITCH, "web2", [("put back", "web1 web2 web3"), ("put in", "web2")]),
         (Do.SWITCH, "web3", [("put back", "web1 web2 web3"), ("put in", "web3")]),
-        (Do.PUT_IN, "web3", [("put back", "web1 web2 web3")]),
+        # A balancer that could not be told is asked once more.
+        (Do.PUT_IN, "web3", [("put back", "web1 web2 web3"), ("put in", "web3")]),
     ],
 )
 def test_a_failure_puts_back_whatever_was_begun(do: Do, node: str, ending: list[object]) -> None:
@@ -97,15 +98,37 @@ def test_a_node_that_cannot_be_put_back_stays_out_of_the_balancer() -> None:
     assert moves[-2:] == [("put back", "web1 web2 web3"), ("failed", "")]
 
 
+def test_a_node_that_is_left_out_is_kept_from_visitors_and_gets_nothing() -> None:
+    rollout = Rollout(("web1", "web3"), batch=2, members=WEB, away=("web2",))
+
+    assert told(rollout) == [
+        ("build", "web1 web3"), ("prove", "web1 web3"), ("take out", "web2"),
+        ("switch", "web1 web3"),  # both of those that are left
+        ("done", ""),
+    ]  # fmt: skip
+
+
+def test_a_node_that_was_left_out_has_its_visitors_again_when_all_were_put_back() -> None:
+    rollout = Rollout(("web1", "web3"), members=WEB, away=("web2",))
+
+    moves = told(rollout, failing(Do.SWITCH, "web3"))
+
+    assert moves[-3:] == [
+        ("put back", "web1 web3"), ("put in", "web3 web2"), ("failed", ""),
+    ]  # fmt: skip
+
+
 @st.composite
 def rollouts(draw: st.DrawFn) -> Rollout:
     names = tuple(f"n{n}" for n in range(draw(st.integers(1, 6))))
     others = tuple(f"other{n}" for n in range(draw(st.integers(0, 2))))
+    members = names + others if draw(st.booleans()) else ()
     return Rollout(
         names,
         draw(st.integers(1, 7)),
         names[: draw(st.integers(0, 2))],
-        names + others if draw(st.booleans()) else (),
+        members,
+        others if members and draw(st.booleans()) else (),
     )
 
 
@@ -126,7 +149,7 @@ def test_whatever_fails_it_ends_and_no_rule_is_broken(
         if move.do in (Do.DONE, Do.FAILED):
             break
         assert move.nodes
-        assert set(move.nodes) <= set(names)
+        assert set(move.nodes) <= {*names, *rollout.away}
         whole = move.do in (Do.TAKE_OUT, Do.PUT_IN)
         fails = {n for n in move.nodes if chances.random() < chance}
         good = set(move.nodes) - (set(move.nodes) if whole and fails else fails)
@@ -137,7 +160,9 @@ def test_whatever_fails_it_ends_and_no_rule_is_broken(
             assert seen.proved == set(names)
             assert not seen.failed
             assert len(move.nodes) <= batch
-            assert not members or set(move.nodes) <= seen.out or set(move.nodes) == set(members)
+            left = set(members) - set(rollout.away)
+            assert not members or set(move.nodes) <= seen.out or set(move.nodes) == left
+            assert set(rollout.away) <= seen.out
             new |= set(move.nodes)  # one that failed may have switched all the same
         if move.do is Do.PUT_BACK:
             assert seen.failed
@@ -148,7 +173,7 @@ def test_whatever_fails_it_ends_and_no_rule_is_broken(
         pytest.fail("it never ends")
     if move.do is Do.DONE:
         assert new == set(names)
-        assert not seen.out
+        assert seen.out == set(rollout.away)
         assert not seen.failed
     else:
         assert new <= seen.stuck

@@ -54,6 +54,21 @@ def test_build_runs_once_as_the_app_and_may_write_what_it_names(plan_of: Compile
     assert steps[f"link:{RELEASE}/.toque/code"]["target"] == RELEASE
 
 
+def test_a_build_sees_no_secret_that_it_does_not_name(plan_of: Compile) -> None:
+    """It runs what others wrote: bundlers, plugins, whatever the settings import."""
+    plain = {"GREETING": "hello", "TOQUE_COMMIT": COMMIT, "TOQUE_RELEASE": ID}
+    for named, secrets in (
+        ((), {}),
+        (("SECRET_KEY",), {"SECRET_KEY": {"$secret": "thena/SECRET_KEY"}}),
+    ):
+        build = Build(("make",), variables=named)
+
+        command = deployed(plan_of, build=build)[f"command:build thena {ID}"]
+
+        assert command["env"] == {**plain, **secrets}
+        assert command.get("environment_file") is None
+
+
 def test_a_site_shows_its_static_folders_through_the_current_release(plan_of: Compile) -> None:
     static = {"/static/": "shop/static", "/media/": "up"}
     app = replace(THENA, static=static, shared=("up/",), keep=3)

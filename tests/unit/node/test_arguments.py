@@ -61,6 +61,7 @@ SAMPLES: Dict[str, Dict[str, Any]] = {
         "host": "a.example", "server": "gunicorn",
     },
     "intact": {"app": "a", "release": ID},
+    "original": {"path": "/etc/a"},
     "drained": {"name": "a", "addresses": ("10.0.0.1:80",), "within_s": 0.0},
     "directory": {"path": "/srv/d", "owner": "app", "group": "app", "parents": True},
     "download": {

@@ -8,7 +8,7 @@ import pytest
 
 from toque.node import deploys
 from toque.node.applayout import deploys_path
-from toque.node.history import append_switch
+from toque.node.history import append_switch, left, read_history
 from toque.node.memory import MemorySystem
 from toque.node.model import Outcome, Report, Status
 
@@ -85,6 +85,48 @@ def test_what_a_watch_put_back_is_told_too() -> None:
         "put back", "watch", "put back: 5xx 12 % of 300",
     )  # fmt: skip
     assert len(deploys.told(system, "thena")) == 2
+
+
+@pytest.mark.requirement("R63")
+def test_a_rollback_marks_its_switch() -> None:
+    """Only one that came to its switch."""
+    system = machine()
+    append_switch(system, "thena", {"release": ID})
+    append_switch(system, "thena", {"release": "bbbbbbbbbbbb-000002"})
+    back = f"rollback thena {ID}"
+
+    deploys.record(system, report(failed("instance:x"), plan=back), "ada@desk")
+    assert left(read_history(system, "thena")) == set()
+    append_switch(system, "thena", {"release": ID})
+    deploys.record(system, report(SWITCH, plan=back), "ada@desk")
+
+    assert left(read_history(system, "thena")) == {"bbbbbbbbbbbb-000002"}
+
+
+def went(*words: str) -> list[dict[str, object]]:
+    """Switches: ``a`` deploys it, ``-a`` goes back to it."""
+    return [{"release": word.lstrip("-"), "back": word.startswith("-")} for word in words]
+
+
+@pytest.mark.requirement("R63")
+@pytest.mark.parametrize(
+    ("switches", "gone"),
+    [
+        (went(), ""),
+        (went("a", "b"), ""),
+        (went("a", "b", "-a"), "b"),
+        (went("a", "b", "c", "-b", "-a"), "bc"),
+        (went("a", "b", "c", "-a"), "bc"),  # by --to, over another
+        (went("a", "b", "-a", "b"), ""),  # deployed again
+        (went("a", "b", "-a", "-b"), ""),  # forth again, by --to
+        (went("a", "b", "-a", "c"), "b"),
+        (went("a", "b", "a"), ""),  # the old commit, deployed
+        (went("a", "b", "a", "-b"), "a"),  # and undone
+        (went("-b", "c", "-b"), "c"),  # the record of what was before is lost
+    ],
+)
+def test_what_somebody_went_back_from(switches: list[dict[str, object]], gone: str) -> None:
+    assert left(switches) == set(gone)
 
 
 def test_a_torn_line_costs_one_entry_and_the_oldest_go() -> None:

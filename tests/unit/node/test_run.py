@@ -25,6 +25,7 @@ from toque.node.model import Plan, Step
 from toque.node.resources.command import Command
 from toque.node.resources.file import File
 from toque.node.run import Walker
+from toque.node.sight.made import last_made_from
 from toque.node.values import Blob, Secret
 from toque.node.wire import digest, encode_value, plan_json
 
@@ -106,6 +107,17 @@ def until(channel: PipeChannel, kind: str, **wanted: str) -> Dict[str, Any]:
 
 def kinds(events: List[Dict[str, Any]]) -> List[str]:
     return [event["type"] for event in events]
+
+
+def test_a_run_keeps_and_reports_what_its_plan_was_made_from(node: Node) -> None:
+    made = {"toque": "1", "lock": "ab"}
+
+    told = node.run(Plan("setup web1", ()), made_from=made)
+
+    assert told[-1]["report"]["made_from"] == made
+    assert node.recorded()[0]["made_from"] == made
+    assert node.ask("runs")[-1]["runs"][0]["made_from"] == made
+    assert last_made_from(str(node.state)) == {"setup": made}
 
 
 def test_state_lies_where_the_runtime_was_unpacked(node: Node, tmp_path: Path) -> None:

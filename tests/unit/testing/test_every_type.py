@@ -105,6 +105,7 @@ LATER = {
     "inspection": "part of a deploy",
     "instance": "part of a deploy",
     "intact": "part of a deploy",
+    "original": "part of a removal",
     "migration": "part of a deploy",
     "processes": "part of a deploy",
     "releases": "part of a deploy",

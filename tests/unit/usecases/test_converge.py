@@ -220,6 +220,18 @@ def test_facts_and_releases_come_on_the_same_connection() -> None:
     assert transport.opened == [("apply", "thena")]
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "broken_off"),
+    [((DONE,), False), ((DONE, FAILED), True), ((DONE, Outcome("b", Status.NOT_RUN)), True)],
+)
+def test_who_watches_gets_the_report_of_a_run_that_ended_early(
+    outcomes: tuple[Outcome, ...], broken_off: bool
+) -> None:
+    told, seen = converge(MemoryTransport(node(lambda o, i, out: tell(out, report(o, *outcomes)))))
+
+    assert ({"type": "broken-off", "report": told} in seen) is broken_off
+
+
 def test_failed_step_is_an_error_with_the_nodes_own_code_and_words() -> None:
     told, _ = converge(MemoryTransport(node(lambda o, i, out: tell(out, report(o, FAILED)))))
 

@@ -12,7 +12,7 @@ import pytest
 
 from toque.errors import Failed
 from toque.fleet.app import App
-from toque.usecases.deploy import _chosen
+from toque.usecases import goback
 from toque.usecases.lifecycle import delivery_of
 
 APP = App("thena", "/repo", "web")
@@ -33,22 +33,37 @@ NEVER = kept("ddddd")
         ([NOW_C, B, A], "bbbbb"),
         ([A, B, NOW_C], "bbbbb"),  # in whatever order they are told
         ([NOW_C, NEVER, A], "aaaaa"),  # one that never served is nothing to go back to
-        ([{**A, "deployed_at": "2026-01-04", "current": True}, B, C], "ccccc"),  # after a rollback
+        # A was deployed again.
+        ([{**A, "deployed_at": "2026-01-04", "current": True}, B, C], "ccccc"),
+        # Somebody went back from C: the next one goes further back.
+        ([{**B, "deployed_at": "2026-01-04", "current": True}, A, {**C, "left": True}], "aaaaa"),
         ([B, A], "bbbbb"),  # the current one is gone
+        # The node's clock was ahead while B was deployed.
+        (
+            [{**NOW_C, "turn": 3}, {**B, "turn": 2, "deployed_at": "2027"}, {**A, "turn": 1}],
+            "bbbbb",
+        ),
     ],
 )
 def test_rollback_goes_to_what_served_before(
     there: Sequence[Mapping[str, Any]], chosen: str
 ) -> None:
-    assert _chosen(there, APP, "")["id"] == chosen
+    assert goback.chosen(there, APP, "")["id"] == chosen
 
 
 @pytest.mark.parametrize(
-    "there", [[], [NOW_C], [NOW_C, NEVER], [{**NEVER, "current": True}, NEVER]]
+    "there",
+    [
+        [],
+        [NOW_C],
+        [NOW_C, NEVER],
+        [{**NEVER, "current": True}, NEVER],
+        [{**A, "deployed_at": "2026-01-04", "current": True}, {**B, "left": True}],
+    ],
 )
 def test_nothing_to_go_back_to(there: Sequence[Mapping[str, Any]]) -> None:
     with pytest.raises(Failed) as caught:
-        _chosen(there, APP, "")
+        goback.chosen(there, APP, "")
 
     assert caught.value.code == "nothing-to-roll-back"
     assert caught.value.trouble.hint == "toque releases thena"
@@ -58,14 +73,14 @@ def test_current_release_without_a_record_does_not_hide_the_others() -> None:
     """Its line in the record was lost; the ones that did serve are still there."""
     there = [{**NEVER, "current": True}, B, A]
 
-    assert _chosen(there, APP, "")["id"] == "bbbbb"
+    assert goback.chosen(there, APP, "")["id"] == "bbbbb"
 
 
 @pytest.mark.parametrize("to", ["bbbbb", "bb", "b" * 40, "bbbbbbbb"])
 def test_release_is_named_by_the_beginning_of_its_id_or_commit(to: str) -> None:
     there = [NOW_C, {**B, "commit": "b" * 40}, A]
 
-    assert _chosen(there, APP, to)["id"] == "bbbbb"
+    assert goback.chosen(there, APP, to)["id"] == "bbbbb"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +91,7 @@ def test_release_that_is_not_one(to: str, word: str) -> None:
     there = [NOW_C, A, kept("aa777", "2026-01-02")]
 
     with pytest.raises(Failed) as caught:
-        _chosen(there, APP, to)
+        goback.chosen(there, APP, to)
 
     assert caught.value.code == "release-unknown"
     assert word in caught.value.trouble.message
@@ -97,6 +112,9 @@ class Repository:
     def read(self, commit: str, path: str) -> bytes | None:
         return self.files.get(path)
 
+    def read_all(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes | None]:
+        return {path: self.read(commit, path) for path in paths}
+
     def names(self, commit: str, path: str) -> list[str]:
         top = "" if path in ("", ".") else f"{path}/"
         return sorted({f[len(top) :].split("/")[0] for f in self.files if f.startswith(top)})
@@ -115,6 +133,7 @@ def deliver(files: Mapping[str, bytes], tmp_path: Path, **app: Any) -> Any:
     site: Any = SimpleNamespace(
         project=SimpleNamespace(repository=lambda app: "/repo"),
         export=lambda files: b"exported==1\n# " + b", ".join(sorted(files.values())),
+        resolve=lambda app, asked, source, python: f"# {app} {source} {python}\n{asked}".encode(),
         state=tmp_path / "state",
         store=SimpleNamespace(get=lambda name: None),
     )

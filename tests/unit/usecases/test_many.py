@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,6 +45,9 @@ class Fake:
     fails: str = ""
     lost: int = 0
     fresh: bool = False  # it served nothing before
+    python: str = "3.11.2"
+    packed: bytes = b""  # what it gives others of its environment
+    holds: bool = False  # it has the environment already
     ran: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     began: bool = False
 
@@ -59,7 +64,13 @@ class Fake:
             return 1
         releases = [{"id": OLD, "commit": "0" * 40, "current": True, "deployed_at": "x"}]
         kept = [] if self.fresh else releases
-        say({"type": "facts", "facts": dataclasses.asdict(Facts()), "releases": kept})
+        if argv[0] == "pack":
+            digest = hashlib.sha256(self.packed).hexdigest()
+            say({"type": "part", "data": base64.b64encode(self.packed).decode()})
+            say({"type": "packed", "sha256": digest, "size": len(self.packed) or 1})
+            return 0
+        facts = dataclasses.asdict(Facts(python=self.python))
+        say({"type": "facts", "facts": facts, "releases": kept})
         line = stdin.readline()
         if not line:
             return 0
@@ -72,7 +83,7 @@ class Fake:
         outcomes = tuple(
             Outcome(
                 step.id,
-                Status.FAILED if bad and step.kind == self.fails else Status.OK,
+                self._status(step, bad),
                 trouble={"code": "instance-exited", "message": "no"} if bad else None,
             )
             for step in plan.steps
@@ -81,6 +92,11 @@ class Fake:
         say({"type": "report", "report": report_json(report)})
         return 0
 
+    def _status(self, step: Step, bad: bool) -> Status:
+        if bad and step.kind == self.fails:
+            return Status.FAILED
+        return Status.CHANGED if step.kind == "venv" and not self.holds else Status.OK
+
 
 @dataclass
 class Scene:
@@ -88,6 +104,7 @@ class Scene:
     heard: list[frozenset[str]]
     moves: list[str]
     run: Callable[[], list[many.Served]]
+    given: dict[str, bytes | None]  # what each was given of another's environment
 
     def told(self, name: str) -> list[tuple[str, ...]]:
         """The kinds of each run on a node."""
@@ -96,7 +113,8 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scene]:
-    def make(*nodes: Fake, **options: Any) -> Scene:
+    def make(*nodes: Fake, app: App = APP, **options: Any) -> Scene:
+        given: dict[str, bytes | None] = {}
         heard: list[frozenset[str]] = []
         moves: list[str] = []
         delivery = Delivery(APP, Release(NEW, "hello", "1" * 40), Source(b""), {})
@@ -112,16 +130,22 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scen
 
         def compile_(place: Place, session: Any, what: Delivery) -> tuple[Release, Parcel]:
             kinds = BACK if what.source.kept else KINDS
-            steps = tuple(Step(f"{kind}:x", kind, {}, "r.py:1") for kind in kinds)
+            kinds = ("venv", *kinds) if app.build_once else kinds
+            packed = what.source.packed
+            path = what.files[packed.sha256][1] if packed else None
+            given[place.node.name] = path.read_bytes() if path else None
+            fields = {"app": "hello", "path": f"/srv/www/hello/venvs/{'0' * 16}"}
+            steps = tuple(Step(f"{kind}:x", kind, fields, "r.py:1") for kind in kinds)
             return what.release, Parcel(Plan(f"deploy hello {what.release.id}", steps))
 
+        options.setdefault("members", [node.name for node in nodes])
+        options.setdefault("balancers", [Fake("lb1").place])
         made = Many(
-            site, APP, [node.place for node in nodes], "main", compile_,
+            site, app, [node.place for node in nodes], "main", compile_,
             lambda name: lambda event: None, tmp_path, on=lambda node, what, scale: what,
-            balancers=[Fake("lb1").place], members=[node.name for node in nodes],
             say=moves.append, **options,
         )  # fmt: skip
-        return Scene(list(nodes), heard, moves, made.run)
+        return Scene(list(nodes), heard, moves, made.run, given)
 
     return make
 
@@ -217,3 +241,161 @@ def test_a_bug_of_ours_puts_all_back_before_it_is_told(
         here.run()
 
     assert [here.told(name)[-1] for name in ("web1", "web2")] == [BACK, BACK]
+
+
+def test_a_kept_release_is_gone_back_to_as_a_new_one_is_deployed(
+    scene: Callable[..., Scene],
+) -> None:
+    older = {"id": "2" * 12 + "-222222", "commit": "2" * 40}
+    here = scene(Fake("web1"), Fake("web2"), kept={"web1": older, "web2": older},
+                 first=("web1", "web2"))  # fmt: skip
+
+    served = here.run()
+
+    assert {one.built.release.id for one in served} == {older["id"]}
+    assert here.told("web1") == [(), BACK[:1], BACK]
+    assert here.moves == [
+        "build: web1, web2", "prove: web1, web2",
+        "take out: web1", "switch: web1", "put in: web1",
+        "take out: web2", "switch: web2", "put in: web2",
+    ]  # fmt: skip
+
+
+def balancer(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, answers: Callable[[int], bool]
+) -> list[int]:
+    """Have the balancer hear only those of its orders for which ``answers`` holds."""
+    heard: list[int] = []
+    real = many.setting.setup
+
+    def told(*argv: Any, **more: Any) -> Any:
+        heard.append(len(heard) + 1)
+        if not answers(heard[-1]):
+            raise Unreachable("host-unreachable", "lb1 is not there")
+        return real(*argv, **more)
+
+    monkeypatch.setattr(many.setting, "setup", told)
+    return heard
+
+
+def test_a_balancer_that_is_gone_for_a_moment_is_waited_for(
+    scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = scene(Fake("web1"), Fake("web2"))
+    balancer(here, monkeypatch, lambda order: order not in {2, 3, 4})
+
+    here.run()
+
+    one, two = frozenset({"web1"}), frozenset({"web2"})
+    assert here.heard == [one, frozenset(), two, frozenset()]
+
+
+def test_a_balancer_that_stays_away_is_named_with_what_it_has_not_heard(
+    scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = scene(Fake("web1"), Fake("web2"), patience_s=0.05)
+    heard = balancer(here, monkeypatch, lambda order: order == 1)
+
+    with pytest.raises(Unreachable) as caught:
+        here.run()
+
+    assert here.moves[-3:] == ["put in: web1", "put back: web1, web2", "put in: web1"]
+    assert [here.told(name)[-1] for name in ("web1", "web2")] == [BACK, BACK]
+    message = caught.value.trouble.message
+    assert message == ("lb1 is not there; put back: web1, web2; the balancer was not told of: web1")
+    assert "toque converge lb1 --event configure" in caught.value.trouble.hint
+    assert len(heard) > 3  # it was waited for
+
+
+def test_a_balancer_that_cannot_be_reached_at_all_is_known_before_anything_is_begun(
+    scene: Callable[..., Scene],
+) -> None:
+    dead = Fake("lb1", lost=10**6, began=True)
+    here = scene(Fake("web1"), Fake("web2"), balancers=[dead.place])
+
+    with pytest.raises(Unreachable):
+        here.run()
+
+    assert here.moves == ["build: web1, web2"]
+    assert here.told("web1") == []
+
+
+def test_a_node_that_is_down_ends_it_before_anything_is_begun_and_may_be_left_out(
+    scene: Callable[..., Scene],
+) -> None:
+    down = Fake("web2", lost=10**6, began=True)
+    here = scene(Fake("web1"), down)
+
+    with pytest.raises(Unreachable) as caught:
+        here.run()
+
+    assert here.told("web1") == [KINDS[:1]]
+    assert caught.value.trouble.message.endswith("nothing was begun on any node")
+    assert "--without web2" in caught.value.trouble.hint
+
+
+def test_a_node_that_is_left_out_gets_no_visitors(scene: Callable[..., Scene]) -> None:
+    here = scene(Fake("web1"), Fake("web3"), members=("web1", "web2", "web3"), away=("web2",))
+
+    here.run()
+
+    assert here.moves[2:] == [
+        "prove: web3", "take out: web2",
+        "take out: web1", "switch: web1", "put in: web1",
+        "take out: web3", "switch: web3", "put in: web3",
+    ]  # fmt: skip
+    assert all("web2" in out for out in here.heard)
+
+
+ONCE = dataclasses.replace(APP, build_once=True)
+
+
+def test_one_of_each_kind_builds_and_the_others_get_what_it_has(
+    scene: Callable[..., Scene],
+) -> None:
+    nodes = [
+        Fake("web1", packed=b"one"), Fake("web2"), Fake("web3", python="3.13.1", packed=b"three"),
+        Fake("web4"), Fake("web5", python="3.13.1"),
+    ]  # fmt: skip
+    here = scene(*nodes, app=ONCE)
+
+    here.run()
+
+    assert here.given == {
+        "web1": None, "web2": b"one", "web3": None, "web4": b"one", "web5": b"three",
+    }  # fmt: skip
+    assert [node.ran[0][1][0] for node in nodes] == ["venv"] * 5
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (Fake("web1", holds=True, packed=b"one"), []),  # nothing was built
+        (
+            Fake("web1"),
+            ["what web1 has built stays there: the node sent what it has built wrongly"],
+        ),
+        (Fake("web1", fails="checkout", packed=b"one"), []),
+    ],
+)
+def test_what_cannot_be_sent_is_built_by_each(
+    scene: Callable[..., Scene], first: Fake, said: list[str]
+) -> None:
+    here = scene(first, Fake("web2"), app=ONCE)
+
+    if first.fails:
+        with pytest.raises(ToqueError, match="no"):
+            here.run()
+    else:
+        here.run()
+
+    assert here.given["web2"] is None
+    assert [move for move in here.moves if "built" in move] == said
+
+
+def test_each_builds_for_itself_unless_it_is_asked_for(scene: Callable[..., Scene]) -> None:
+    here = scene(Fake("web1", packed=b"one"), Fake("web2"))
+
+    here.run()
+
+    assert here.given == {"web1": None, "web2": None}

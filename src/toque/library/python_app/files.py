@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 
-from toque import Command, Directory, Link, Recipe
+from toque import Command, Directory, Link, Recipe, Secret
 
 from .layout import Layout
 
@@ -43,7 +44,8 @@ def share(r: Recipe, here: Layout) -> None:
 def build(r: Recipe, here: Layout) -> None:
     """The app's own command that completes a release, once: as the app's user.
 
-    It may write into the folders that it names, which nobody else has, and into no code.
+    It may write into the folders that it names, which nobody else has, and into no code; it sees
+    no secret but those that it names.
     """
     app = r.app
     if app.build is None:
@@ -59,10 +61,23 @@ def build(r: Recipe, here: Layout) -> None:
             name=f"build {app.name} {here.id}",
             user=app.user,
             cwd=here.code,
-            environment_file=here.environment,
+            env=_seen(r, here, app.build.variables),
             once=f"build {app.name} {here.id}",
+            timeout_s=float(app.build_within),
+            build_of=app.name,
+            memory_mb=app.build_memory,
         )
     )
+
+
+def _seen(r: Recipe, here: Layout, named: Sequence[str]) -> dict[str, str | Secret]:
+    """The variables that anyone may see, and those of the others that are ``named``."""
+    seen = {
+        name: value
+        for name, value in r.environment().items()
+        if name in named or not isinstance(value, Secret)
+    }
+    return {**seen, "TOQUE_COMMIT": r.release.commit, "TOQUE_RELEASE": here.id}
 
 
 def show(r: Recipe, here: Layout) -> None:

@@ -82,6 +82,10 @@ def fetch(r: Recipe, here: Layout) -> None:
             beside=here.requirements if r.source.beside else "",
             python=app.python or SYSTEM_PYTHON,
             uv=UV,
+            timeout_s=float(app.build_within),
+            memory_mb=app.build_memory,
+            own=r.source.own,
+            packed=r.source.packed,
         )
     )
 
@@ -138,6 +142,7 @@ def inspect(r: Recipe, here: Layout, *, static: Sequence[str] = ()) -> None:
             accepts=app.accepts,
             static=(*folders, *static),
             timeout_s=float(app.starts_within),
+            beside="" if app.migrate else here.unit,  # no start before its tables are there
         )
     )
 

@@ -9,7 +9,7 @@ from ..finding import Finding
 from .libraries import distribution_of, package_with, removed_in
 from .served import Served
 
-MOST = 16  # lines of evidence
+MOST = 20  # lines of evidence
 LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 MISFIT = re.compile(
     r"undefined symbol|invalid ELF header|wrong ELF class|GLIBC(XX)?_[\d.]+' not found|"

@@ -94,14 +94,16 @@ class InitSystem(Protocol):
         ...
 
     def launch(self, name: str) -> None:
-        """Start it for somebody who looks himself at how it goes: it may end at any time.
-
-        systemd still waits for what the unit's Type promises.
-        """
+        """Have it started, for somebody who looks himself at how that goes: nothing is awaited."""
         ...
 
     def stop(self, name: str) -> None:
         """Stop it and wait for its end; nothing happens when it does not run."""
+        ...
+
+    def discard(self, name: str, patience_s: float) -> None:
+        """As ``stop``, for one that serves nobody: where the init system can, it is killed when it
+        has not ended after ``patience_s``."""
         ...
 
     def stop_all(self, names: Sequence[str]) -> None:

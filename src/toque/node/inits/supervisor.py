@@ -86,6 +86,9 @@ class Supervisor:
         for directory in translation.runtime if translation else ():
             self._system.remove_tree(f"/run/{directory}")
 
+    def discard(self, name: str, patience_s: float) -> None:
+        self.stop(name)  # supervisord kills what belongs to it in its own time only
+
     def stop_all(self, names: Sequence[str]) -> None:
         for name in names:
             self.stop(name)

@@ -19,7 +19,7 @@ UNITS: FrozenSet[str] = frozenset({"units"})
 
 _PROPERTIES = (
     "Id,Names,LoadState,LoadError,ActiveState,SubState,UnitFileState,NeedDaemonReload,"
-    "MainPID,Result,ExecMainStatus,NRestarts,Wants"
+    "MainPID,Result,ExecMainStatus,NRestarts,Wants,Job"
 )
 
 # A service of Type=simple counts as started before its program has done anything: one that dies
@@ -55,7 +55,9 @@ class Systemd:
             self._system.observe(f"units:{name}", partial(known.get, name, UnitState(name)))
 
     def start(self, name: str) -> None:
-        self.launch(name)
+        self._refresh(name)
+        self._pardon(name)
+        self._act("start", name)
         members = self.state(name).members
         if members:
             self._act("start", *members)
@@ -64,11 +66,21 @@ class Systemd:
     def launch(self, name: str) -> None:
         self._refresh(name)
         self._pardon(name)
-        self._act("start", name)
+        self._ctl("start", "--no-block", name)
 
     def stop(self, name: str) -> None:
         # A template is stopped by stopping what was made from it: systemctl(1), "Unit patterns".
         self._act("stop", name.replace("@.", "@*."), *self.state(name).members)
+
+    def discard(self, name: str, patience_s: float) -> None:
+        try:
+            self._act("stop", name, timeout_s=patience_s)
+        except StepFailed as error:
+            if error.code != "command-timeout":
+                raise
+            self._ctl("kill", "--signal=SIGKILL", name, check=False)
+            self._act("stop", name)
+            self._pardon(name)
 
     def stop_all(self, names: Sequence[str]) -> None:
         if names:
@@ -200,8 +212,8 @@ class Systemd:
         if self.state(name).stale:
             self._ctl("daemon-reload")
 
-    def _ctl(self, verb: str, *names: str, check: bool = True) -> Result:
-        result = self._system.run(["systemctl", verb, *names], check=False, timeout_s=WAIT_S)
+    def _ctl(self, verb: str, *names: str, check: bool = True, timeout_s: float = WAIT_S) -> Result:
+        result = self._system.run(["systemctl", verb, *names], check=False, timeout_s=timeout_s)
         self._system.forget(UNITS)
         if check and result.code != 0:
             raise StepFailed(
@@ -209,12 +221,13 @@ class Systemd:
                 f"systemctl {verb} ended with status {result.code}",
                 expected="status 0",
                 found=f"status {result.code}",
+                hint=f"systemctl status {' '.join(names)}" if names else "systemctl --failed",
                 log=result.tail(),
             )
         return result
 
-    def _act(self, verb: str, *names: str) -> None:
-        result = self._ctl(verb, *names, check=False)
+    def _act(self, verb: str, *names: str, timeout_s: float = WAIT_S) -> None:
+        result = self._ctl(verb, *names, check=False, timeout_s=timeout_s)
         if result.code == 0:
             return
         name = names[0]
@@ -260,10 +273,13 @@ def parse_show(text: str) -> Dict[str, UnitState]:
         if not pairs.get("Id"):
             continue
         stem = pairs["Id"].rpartition(".")[0]
+        active = pairs.get("ActiveState", "inactive")
+        if active in ("inactive", "failed") and pairs.get("Job", "0") not in ("", "0"):
+            active = "activating"  # its start is queued
         state = UnitState(
             name=pairs["Id"],
             load=pairs.get("LoadState", "not-found"),
-            active=pairs.get("ActiveState", "inactive"),
+            active=active,
             sub=pairs.get("SubState", "dead"),
             file=pairs.get("UnitFileState", ""),
             stale=pairs.get("NeedDaemonReload") == "yes",
@@ -285,6 +301,7 @@ def unreachable(what: str, result: Result) -> StepFailed:
         f"{what} does not answer",
         expected=f"{result.argv[0]} to end with status 0",
         found=f"status {result.code}",
+        hint="systemctl is-system-running",
         log=result.tail(5),
     )
 

@@ -37,6 +37,7 @@ CLASSES: Dict[str, str] = {
     "log": "Log",
     "migration": "Migration",
     "mount": "Mount",
+    "original": "Original",
     "package": "Package",
     "port_check": "PortCheck",
     "postgres_database": "PostgresDatabase",

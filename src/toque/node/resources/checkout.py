@@ -97,6 +97,7 @@ class Checkout(Resource):
         room.enough(system, self._releases, room.RELEASE)
         with lent(system, self.mirror, self._access, self.url) as mirror:
             mirror.make()
+            mirror.unlock()
             if not mirror.has(self.commit):
                 self._fetch(mirror)
         mirror.keep(self.commit, self._ref)
@@ -107,10 +108,15 @@ class Checkout(Resource):
         # Set-group-id: what the deploy user makes below belongs to the app's group, which the
         # deploy user need not be a member of.
         system.mkdir(partial, owner=self.user, group=self.group, mode=0o2750)
-        mirror.export(self.commit, partial)
-        if self.submodules:
-            tree = [*tree, *self._modules(mirror, self.commit, tree, base=self.url or "")]
-        self._sync(system, tree)
+        try:
+            mirror.export(self.commit, partial)
+            if self.submodules:
+                tree = [*tree, *self._modules(mirror, self.commit, tree, base=self.url or "")]
+            self._sync(system, tree)
+        except StepFailed as error:
+            if error.code == "disk-full":
+                system.remove_tree(partial)  # the app needs the room now, not at the next deploy
+            raise
         self._describe(system)
         if system.stat(self.path) is not None:
             system.remove_tree(self.path)  # without its release.json it never was complete

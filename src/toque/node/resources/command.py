@@ -1,11 +1,13 @@
 """A program that is run when its guard says that it is needed."""
 
 import hashlib
+import re
 import shlex
 from typing import ClassVar, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..environmentfile import read_environment
 from ..errors import StepFailed
+from ..fence import Fence
 from ..formats.environment import check_env
 from ..guards import holds
 from ..model import Action, Guard
@@ -14,6 +16,7 @@ from ..resource import Invalid, Resource, State
 from ..system import System
 from ..values import Secret
 
+APP = "[A-Za-z0-9][A-Za-z0-9_-]{0,63}"  # a part of a unit's name
 DONE = "/var/lib/toque/done"
 KEY_LENGTH = 72
 
@@ -36,6 +39,9 @@ class Command(Resource):
     ``only_if`` run in the same place; one that cannot be run fails the step (``guard-failed``).
     Exit statuses in ``returns`` are success.  What it prints is told while it runs and quoted when
     it fails; ``sensitive_output`` keeps it out of both.  ``timeout_s`` ends it, and its children.
+
+    ``build_of`` is the app that it builds something of: it gets what serves has left over, and at
+    most ``memory_mb`` (0 for half of the machine's); it reads no ``stdin``.
     """
 
     argv: Tuple[str, ...]
@@ -54,6 +60,8 @@ class Command(Resource):
     only_notified: bool = False
     always: bool = False
     sensitive_output: bool = False
+    build_of: str = ""
+    memory_mb: int = 0
 
     kind: ClassVar[str] = "command"
     verbs: ClassVar[Tuple[str, ...]] = ("run",)
@@ -87,6 +95,7 @@ class Command(Resource):
             raise Invalid("returns", "exit statuses from 0 to 255", self.returns)
         if not isinstance(self.stdin, (str, bytes, Secret)):
             raise Invalid("stdin", "text, bytes or a secret", type(self.stdin).__name__)
+        self._check_build()
         if not self.timeout_s > 0:
             raise Invalid("timeout_s", "a number of seconds above 0", self.timeout_s)
         guarded = self.creates or self.unless or self.only_if or self.once or self.only_notified
@@ -95,6 +104,14 @@ class Command(Resource):
             raise Invalid("always", f"one of {ways}", False)
         if guarded and self.always:
             raise Invalid("always", "no guard beside always=True", True)
+
+    def _check_build(self) -> None:
+        if self.build_of and not re.fullmatch(APP, self.build_of):
+            raise Invalid("build_of", "the name of an app", self.build_of)
+        if self.build_of and self.stdin:
+            raise Invalid("stdin", "nothing for a build", "text")
+        if self.memory_mb < 0:
+            raise Invalid("memory_mb", "a number of MiB, or 0", self.memory_mb)
 
     def wanted(self) -> State:
         return {"done": True}
@@ -156,6 +173,7 @@ class Command(Resource):
                 timeout_s=self.timeout_s,
                 check=False,
                 tell=None if self.sensitive_output else system.progress,
+                fence=Fence(self.build_of, self.memory_mb) if self.build_of else None,
             )
         except StepFailed as error:
             error.log = () if self.sensitive_output else error.log

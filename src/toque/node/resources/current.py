@@ -63,11 +63,18 @@ class Current(Resource):
             system.link(self.path, self.release)  # renamed over the old one, directory synced
         if not self._recorded(system):
             self._record(system)
+        # Looked at again after systemd has: only then does it tell of a unit that a switch which
+        # failed halfway has enabled.
+        while self._disable_others(system) or new:
+            init.catch_up()
+            new = False
+
+    def _disable_others(self, system: System) -> bool:
+        """Whether there were units of other releases that start at boot."""
         old = [unit for unit in self._enabled(system) if unit != self.unit]
         for unit in old:
-            init.disable(unit, later=True)
-        if new or old:
-            init.catch_up()
+            choose(system).disable(unit, later=True)
+        return bool(old)
 
     def _enabled(self, system: System) -> List[str]:
         """The units of this app that start at boot."""

@@ -5,13 +5,16 @@ is left behind.  What it answers is the app's word: parsed, shown, never trusted
 """
 
 import json
-from typing import Any, ClassVar, FrozenSet, Iterator, Mapping, Optional, Tuple
+import re
+from typing import Any, ClassVar, FrozenSet, Iterator, List, Mapping, Optional, Tuple
 
+from .. import rehearsal
 from ..environmentfile import read_environment
-from ..errors import NotReady
+from ..errors import NotReady, StepFailed
 from ..finding import Finding
 from ..fitness import Served, judged, unclear
 from ..fitness.served import preloads
+from ..inits import InitSystem, choose
 from ..inside import started
 from ..record import dataclass
 from ..resource import Invalid, Resource, State
@@ -31,6 +34,9 @@ class Inspection(Resource):
     release, where a database in a file belongs.  ``static`` are directories that ``reader``
     (nginx) serves by itself.  What is wrong ends the step, unless the app ``accepts`` its code;
     then, and where it only may do harm, it is told.
+
+    ``beside`` is its unit, when nothing has to be done between this step and its rehearsal: it is
+    started at once, so that its boot and the look at the import take the time of one of them.
 
     A release that serves, by the link ``current``, has proved itself and is not looked at.
     """
@@ -56,6 +62,7 @@ class Inspection(Resource):
     static: Tuple[str, ...] = ()
     reader: str = "www-data"
     timeout_s: float = 40.0
+    beside: str = ""
 
     def validate(self) -> None:
         for name in ("release", "code", "python", "environment_file", "settings", "current"):
@@ -65,6 +72,8 @@ class Inspection(Resource):
             raise Invalid("entry", "module:callable", self.entry)
         if self.processes < 1:
             raise Invalid("processes", "at least 1", self.processes)
+        if not re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9:_.@-]*\.service)?", self.beside):
+            raise Invalid("beside", "the name of a service's unit", self.beside)
 
     def wanted(self) -> State:
         return {"inspected": True}
@@ -76,17 +85,37 @@ class Inspection(Resource):
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         system.progress(f"importing {self.entry} as {self.server} will")
+        free = _free(system)  # before anything of this release runs
+        if not self.beside:
+            system.tell(self._look(system, *free))
+            return
+        init = choose(system)
+        try:
+            self._boot(system, init)
+            system.tell(self._look(system, *free))
+        except BaseException:
+            rehearsal.give_up(system, init, self.beside)
+            raise
+
+    def _boot(self, system: System, init: InitSystem) -> None:
+        try:
+            rehearsal.begin(system, init, self.beside)
+        except StepFailed as error:
+            if error.code != "service-failed":
+                raise
+            # Its rehearsal tells why, after what the import tells.
+
+    def _look(self, system: System, free: int, swap: int) -> List[Finding]:
         environ = read_environment(system, self.environment_file)
         result = self._run(system, environ)
-        served = self._served(system, environ)
+        served = self._served(system, environ, free, swap)
         try:
             told = json.loads(result.text.splitlines()[-1])
             findings = judged(told, served)
             root = _static_root(told)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            system.tell([unclear(result.tail(12))])
-            return
-        system.tell([*findings, *self._static(system, root)])
+            return [unclear(result.tail(12))]
+        return [*findings, *self._static(system, root)]
 
     def reads_back(self) -> bool:
         return False  # it does not serve yet
@@ -117,12 +146,11 @@ class Inspection(Resource):
             check=False,
         )
 
-    def _served(self, system: System, environ: Mapping[str, str]) -> Served:
+    def _served(self, system: System, environ: Mapping[str, str], free: int, swap: int) -> Served:
         try:
             settings = system.read(self.settings).decode("utf-8", "replace")
         except FileNotFoundError:  # a server that is told all by its arguments
             settings = ""
-        free, swap = _free(system)
         return Served(
             app=self.app,
             entry=self.entry,

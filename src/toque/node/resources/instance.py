@@ -7,6 +7,7 @@ is stopped again, so that no broken instance lingers beside the one that serves.
 import re
 from typing import ClassVar, FrozenSet, Optional, Sequence
 
+from .. import rehearsal
 from ..errors import StepFailed
 from ..evidence import cause, deaths, loops, place, since, telling
 from ..inits import InitSystem, UnitState, choose
@@ -68,30 +69,37 @@ class Instance(Resource):
 
     def found(self, system: System) -> Optional[State]:
         system.forget(UNITS)
-        if not choose(system).state(self.unit).alive:
+        if (
+            not choose(system).state(self.unit).alive
+            or rehearsal.begun(system, self.unit) is not None
+        ):
             return {"answering": False}
         return {"answering": self._is_socket(system) and self._ask(ANSWER_S).good}
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         init = choose(system)
-        serving = self._serves(system) and init.state(self.unit).alive
-        before = init.log(self.unit, 120)
+        alive = init.state(self.unit).alive
+        serving = self._serves(system) and alive
+        begun = rehearsal.begun(system, self.unit) if alive and not serving else None
         try:
-            self._start(system, init)
-            last = self._rehearse(system, init, before)
-            self._stayed(init, since(before, init.log(self.unit, 120)))
+            before = self._start(system, init) if begun is None else begun
+            first = None if begun is None else UnitState(self.unit)
+            last = self._rehearse(system, init, before, first)
+            self._stayed(init, since(before, init.log(self.unit, rehearsal.LINES)))
             if last.location:
                 system.tell(followed(self.host, self.page, last, self._ask_for))
         except StepFailed:
             if serving:
                 system.note(f"{self.unit} serves visitors and was left running")
+                rehearsal.end(system, self.unit)
             else:
-                self._stop(system, init)
+                rehearsal.give_up(system, init, self.unit)
             raise
         except BaseException:  # Ctrl-C, a signal to end: the same duty
             if not serving:
-                self._stop(system, init)
+                rehearsal.give_up(system, init, self.unit)
             raise
+        rehearsal.end(system, self.unit)
 
     def _serves(self, system: System) -> bool:
         link = system.stat(self.current)
@@ -108,33 +116,30 @@ class Instance(Resource):
         there = system.stat(self.socket)
         return there is not None and there.kind == "other"  # never through a link of the app's
 
-    def _start(self, system: System, init: InitSystem) -> None:
+    def _start(self, system: System, init: InitSystem) -> Sequence[str]:
         system.progress(f"starting {self.unit}")
         try:
             # One that runs and does not answer well may run with what an earlier run gave it.
-            if init.state(self.unit).alive:
-                init.restart(self.unit)
-            else:
-                init.launch(self.unit)  # the rehearsal is the proof
+            return rehearsal.begin(system, init, self.unit)
         except StepFailed as error:
             if error.code != "service-failed":
                 raise
             raise self._exited(init, init.state(self.unit), error.log) from error
 
-    def _stop(self, system: System, init: InitSystem) -> None:
-        try:
-            init.stop(self.unit)
-        except StepFailed as error:
-            system.note(f"{self.unit} could not be stopped: {error.message}")
-
-    def _rehearse(self, system: System, init: InitSystem, before: Sequence[str]) -> Answer:
+    def _rehearse(
+        self,
+        system: System,
+        init: InitSystem,
+        before: Sequence[str],
+        first: Optional[UnitState],
+    ) -> Answer:
         """Wait for good answers in a row, and give the last; end early when the unit has ended.
 
+        ``first`` is how the unit was when it was started, when that was before this step.
         An app that cannot be loaded may listen all the same, its server dying and being started
         again behind the socket: so its init is looked at before each question that can block.
         """
         until = system.monotonic() + self.timeout_s
-        first: Optional[UnitState] = None
         row = 0
         looked = -LOOK_S
         read = system.monotonic()
@@ -185,7 +190,7 @@ class Instance(Resource):
 
     def _read(self, init: InitSystem, before: Sequence[str]) -> None:
         """Raises when the log says that the server keeps replacing workers that die."""
-        if loops(since(before, init.log(self.unit, 120))):
+        if loops(since(before, init.log(self.unit, rehearsal.LINES))):
             raise self._exited(
                 init, UnitState(self.unit, active="running", sub="its workers end"), ()
             )
@@ -214,7 +219,7 @@ class Instance(Resource):
                 found=", ".join(ports),
                 hint="remove bind, port and run() from the app and from the server's settings: "
                 "nginx asks at the socket",
-                log=telling(init.log(self.unit, 120)),
+                log=telling(init.log(self.unit, rehearsal.LINES)),
             )
 
     def _check_socket(self, system: System) -> None:
@@ -231,7 +236,7 @@ class Instance(Resource):
         )
 
     def _exited(self, init: InitSystem, state: UnitState, log: Sequence[str]) -> StepFailed:
-        lines = init.log(self.unit, 120) or list(log)
+        lines = init.log(self.unit, rehearsal.LINES) or list(log)
         how = f"{state.active} ({state.sub})"
         if state.exit_status:
             how += f", exit status {state.exit_status}"
@@ -245,7 +250,7 @@ class Instance(Resource):
         )
 
     def _silent(self, init: InitSystem, last: Answer) -> StepFailed:
-        lines = init.log(self.unit, 120)
+        lines = init.log(self.unit, rehearsal.LINES)
         expected = f"{self.answers} answers in a row with 2xx or 3xx within {self.timeout_s:g} s"
         asked = f"GET {self.page} with Host: {self.host}"
         if last.status:

@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Dict, FrozenSet, List, Optional, Sequence, Set
 from .. import git, workers
 from ..applayout import UNITS, app_path, apps_path, is_release, unit_name
 from ..errors import StepFailed
-from ..history import previous_release, read_history
+from ..history import left, previous_release, read_history
 from ..inits import choose
 from ..migrated import applied_for, applied_since, read_migrated
 from ..mirror import Mirror
+from ..processes import needed
 from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
@@ -19,7 +20,8 @@ from ..system import System
 class Releases(Resource):
     """At most ``keep`` releases of ``app`` are kept, the latest deployed ones.
 
-    Never removed: ``current`` (an ID), the one that served before it, and one whose unit runs.
+    Never removed: ``current`` (an ID), the one that served before it, one whose unit runs, and one
+    that a process needs, such as a command that somebody runs in it: that goes at a later deploy.
     With a release go its unit, its environment and settings files, its commit's name in the mirror
     (as ``user``, the deploy user) and virtual environments that no kept release uses.
     """
@@ -46,9 +48,11 @@ class Releases(Resource):
             releases, self.current, previous_release(read_history(system, self.app), self.current),
             self.keep,
         )  # fmt: skip
+        surplus = self._free(system, "releases", surplus)
         used = {self._venv(system, r["id"]) for r in releases if r["id"] not in surplus}
-        venvs = system.names(f"{app_path(self.app)}/venvs")
-        return {"surplus": tuple(surplus), "unused_venvs": tuple(v for v in venvs if v not in used)}
+        venvs = [v for v in system.names(f"{app_path(self.app)}/venvs") if v not in used]
+        unused = self._free(system, "venvs", venvs)
+        return {"surplus": tuple(surplus), "unused_venvs": tuple(unused)}
 
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         found = self.found(system) or {}
@@ -57,6 +61,20 @@ class Releases(Resource):
         for venv in found["unused_venvs"]:
             system.remove_tree(f"{app_path(self.app)}/venvs/{venv}")
         self._housekeep(system, "")
+
+    def _free(self, system: System, folder: str, names: Sequence[str]) -> List[str]:
+        """Those of ``names`` that no process needs; processes are looked at once, if at all."""
+        path = f"{app_path(self.app)}/{folder}"
+
+        def look() -> Dict[str, str]:
+            held = needed(system, path)
+            for name in names:
+                if name in held:
+                    system.note(f"{path}/{name} stays: {held[name]} needs it")
+            return held
+
+        held = system.observe(f"needed:{path}", look) if names else {}
+        return [name for name in names if name not in held]
 
     def _remove(self, system: System, release: str) -> None:
         """The directory goes last: a killed run is taken up again by what is still listed."""
@@ -108,13 +126,18 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
 
     Each has ``id``, ``commit``, ``created``, ``current``, ``running``, ``deployed_at`` (times in
     ISO 8601, UTC; empty when it never served) and ``environment``: keyed digests of its variables
-    by name, None when it was made without.  ``migrations`` is what was applied for it and
-    ``since`` what the database has gained since (``migrated.py``; None when nobody can tell).
+    by name, None when it was made without.  ``turn`` counts the switches up to its last one (0 when
+    it never served): clocks are set, the order of the record stays.  ``left`` says that somebody
+    went back from it.  ``migrations`` is what was applied for it and ``since`` what the database
+    has gained since (``migrated.py``; None when nobody can tell).
     """
     directory = f"{app_path(app)}/releases"
     link = system.stat(f"{app_path(app)}/current")
     current = link.target.rsplit("/", 1)[-1] if link is not None else ""
-    switched = {s["release"]: s for s in read_history(system, app)}
+    history = read_history(system, app)
+    switched = {s["release"]: s for s in history}
+    turns = {s["release"]: turn for turn, s in enumerate(history, 1)}
+    gone = left(history)
     init = choose(system)
     records = read_migrated(system, app)
     names = [name for name in system.names(directory) if is_release(name)]
@@ -134,7 +157,9 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
                 "current": name == current,
                 "running": init.state(unit_name(app, name)).running
                 or bool(workers.alive(system, app, name)),
+                "turn": turns.get(name, 0),
                 "deployed_at": str(switched.get(name, {}).get("at", "")),
+                "left": name in gone,
                 "verdict": str(switched.get(name, {}).get("verdict", "")),
                 "why": _why(switched.get(name, {})),
                 "migrations": applied_for(records, name),
@@ -142,7 +167,7 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
             }
         )
     # One that never served goes behind all that did.
-    releases.sort(key=lambda r: (r["deployed_at"], r["created"], r["id"]), reverse=True)
+    releases.sort(key=lambda r: (r["turn"], r["created"], r["id"]), reverse=True)
     return releases
 
 

@@ -11,14 +11,19 @@ import re
 from typing import ClassVar, FrozenSet, List, Mapping, Optional
 
 from .. import room
+from ..contents import text_at
 from ..errors import NotReady, StepFailed
-from ..record import dataclass
+from ..fence import Fence
+from ..inside import started
+from ..record import dataclass, field
 from ..resource import Invalid, Resource, State
-from ..system import Result, System
+from ..system import Result, System, no_room
+from ..values import Blob
 
+MOST_BYTES, MOST_ENTRIES = 8 << 30, 200_000  # of what another node has built: large wheels, many
 MARKER = ".toque-complete"
 CACHE = "/var/cache/toque/uv"
-BUILD_S = 900.0  # a lock of large wheels on a slow line, or one that has to be compiled
+BOOT = "/proc/sys/kernel/random/boot_id"  # another one after each boot: random(4)
 
 
 def venv_key(lock: bytes, python: str) -> str:
@@ -34,7 +39,11 @@ class Venv(Resource):
     to it; with a hash in it, every package is checked against its hash.  ``beside`` is one more,
     by its full path, or the only one when ``lock`` is empty.  ``app`` names the cache
     that no other app reads.  ``user`` builds and owns it; ``group`` may read and run it.
+    ``timeout_s`` and ``memory_mb`` (0 for half of the machine's) are what it may take.
     ``python`` is the interpreter that it is built for, ``uv`` the program that builds it.
+    ``own`` are files by their paths below site-packages: what says the app's own version.
+    ``packed`` is what another node of the same kind has built (``packing.py``); where it does not
+    fit, this one is built like any.
     """
 
     kind: ClassVar[str] = "venv"
@@ -48,6 +57,10 @@ class Venv(Resource):
     python: str = "/usr/bin/python3"
     uv: str = "/usr/local/lib/toque/uv"
     beside: str = ""
+    timeout_s: float = 900.0  # large wheels on a slow line, or some that have to be compiled
+    memory_mb: int = 0
+    own: Mapping[str, str] = field(default_factory=dict)
+    packed: Optional[Blob] = None
 
     def validate(self) -> None:
         if not self.path.startswith("/"):
@@ -58,6 +71,9 @@ class Venv(Resource):
             raise Invalid("lock", "a file inside the app's directory", self.lock)
         if self.lock.startswith(("/", "-")) or ".." in self.lock.split("/"):
             raise Invalid("lock", "a file inside the app's directory", self.lock)
+        for path in self.own:
+            if path.startswith("/") or ".." in path.split("/"):
+                raise Invalid("own", "paths below site-packages", path)
 
     def wanted(self) -> State:
         return {"complete": True}
@@ -72,8 +88,22 @@ class Venv(Resource):
         if system.stat(self.uv) is None:
             raise NotReady("program-missing", f"there is no program {self.uv}")
         room.enough(system, os.path.dirname(self.path), room.ENVIRONMENT)
+        done = json.dumps({"lock": hashlib.sha256(lock).hexdigest(), "python": self.python})
         system.remove_tree(self.path)
         self._make_cache(system)
+        if not self._unpacked(system, done):
+            self._build(system, lock)
+        self._open_to_group(system)
+        # Else a power cut could leave the mark and take what it speaks of.
+        system.run(
+            ["sync", "-f", "--", self.path, self._cache], user=self.user, timeout_s=self.timeout_s
+        )
+        system.remove(self._building)
+        system.write(
+            f"{self.path}/{MARKER}", done.encode(), owner="root", group=self.group, mode=0o640
+        )
+
+    def _build(self, system: System, lock: bytes) -> None:
         # Set-group-id, so that what uv writes can be read by the app's group.
         system.mkdir(self.path, owner=self.user, group=self.group, mode=0o2750)
         system.progress(f"building the environment of {self._shown}")
@@ -83,12 +113,44 @@ class Venv(Resource):
             system, "pip", "install", "--python", f"{self.path}/bin/python", *hashed,
             "--link-mode", "copy", "--compile-bytecode",
             *(word for path in self._locks() for word in ("--requirements", path)),
+            fence=Fence(self.app, self.memory_mb),
         )  # fmt: skip
-        self._open_to_group(system)
-        done = json.dumps({"lock": hashlib.sha256(lock).hexdigest(), "python": self.python})
-        system.write(
-            f"{self.path}/{MARKER}", done.encode(), owner="root", group=self.group, mode=0o640
-        )
+        if self.own:
+            argv, asked = started("ownname", f"{self.path}/bin/python", {"files": dict(self.own)})
+            system.run(argv, user=self.user, stdin=asked)
+
+    def _unpacked(self, system: System, made: str) -> bool:
+        """Whether it is there now as another node has built it; else nothing is."""
+        if self.packed is None:
+            return False
+        from .. import packing, unpack  # which few runs need
+
+        system.progress("unpacking the environment that another node has built")
+        system.mkdir(self.path, owner="root", group="root", mode=0o700)
+        told = f"{self.path}/{packing.TOLD}"
+        try:
+            with system.opened(system.blob(self.packed.sha256), ours=True) as file:
+                members = unpack.read(file, unpack.Limits(MOST_BYTES, MOST_ENTRIES))
+                system.fill(self.path, members, owner=self.user, group=self.group)
+            system.chown(self.path, self.user, self.group)
+            system.chmod(self.path, 0o2750)
+            self._uv(system, "venv", "--allow-existing", "--python", self.python, "--", self.path)
+            config = text_at(system, f"{self.path}/{packing.CONFIG}") or ""
+            fits = packing.fits(
+                text_at(system, told) or "", path=self.path, made=made, config=config
+            )
+            found = "it was built from something else, or by another Python"
+        except StepFailed as error:
+            if error.code == "disk-full":
+                system.remove_tree(self.path)
+                raise
+            fits, found = False, error.message
+        if fits:
+            system.remove(told)
+        else:
+            system.note(f"what another node has built is of no use here: {found}")
+            system.remove_tree(self.path)
+        return fits
 
     def _locks(self) -> List[str]:
         return [path for path in (self.lock, self.beside) if path]
@@ -113,11 +175,25 @@ class Venv(Resource):
         return result.out
 
     def _make_cache(self, system: System) -> None:
+        """Somewhere for uv to keep what it has downloaded and built.
+
+        uv does not wait until that is on the disk: what a build has put there that a power cut
+        ended may be empty, and nobody would look at it again.
+        """
         for path in ("/var/cache/toque", CACHE):
             if system.stat(path) is None:
                 system.mkdir(path, owner="root", group="root", mode=0o755)
+        boot = text_at(system, BOOT) or ""
+        if (text_at(system, self._building) or boot) != boot:
+            system.remove_tree(self._cache)
+        system.write(self._building, boot.encode())
         if system.stat(self._cache) is None:
             system.mkdir(self._cache, owner=self.user, group="root", mode=0o700)
+
+    @property
+    def _building(self) -> str:
+        """Names the boot of the machine in which a build has begun that has not ended."""
+        return f"{CACHE}/{self.app}.building"
 
     @property
     def _cache(self) -> str:
@@ -133,14 +209,19 @@ class Venv(Resource):
             "NO_COLOR": "1",
         }
 
-    def _uv(self, system: System, *rest: str) -> None:
-        result = system.run(
-            [self.uv, *rest],
-            user=self.user, cwd=self.release, env=self._environment(),
-            timeout_s=BUILD_S, check=False,
-        )  # fmt: skip
-        if result.code != 0:
-            raise build_failed(result, self._shown, self.python)
+    def _uv(self, system: System, *rest: str, fence: Optional[Fence] = None) -> None:
+        try:
+            result = system.run(
+                [self.uv, *rest],
+                user=self.user, cwd=self.release, env=self._environment(),
+                timeout_s=self.timeout_s, check=False, fence=fence,
+            )  # fmt: skip
+            if result.code != 0:
+                raise build_failed(result, self._shown, self.python)
+        except StepFailed as error:
+            if error.code == "disk-full":
+                system.remove_tree(self.path)  # the app needs the room now, not at the next build
+            raise
 
     def _open_to_group(self, system: System) -> None:
         """Unpacked wheels keep the modes they were packed with; some are closed, some too open."""
@@ -159,6 +240,9 @@ _LOCK = (
 
 def build_failed(result: Result, lock: str, python: str) -> StepFailed:
     """The failure that uv's last words tell of.  Pure."""
+    full = no_room(result)
+    if full is not None:
+        return full
     lines = [line for line in result.tail(20) if line.strip()]
     found = _reason(lines)
     text = " ".join(" ".join(lines).split())
@@ -203,6 +287,7 @@ def build_failed(result: Result, lock: str, python: str) -> StepFailed:
         "the virtual environment could not be built",
         expected="uv to end with status 0",
         found=found or f"status {result.code}",
+        hint=f"uv pip install --dry-run -r {lock}",
         log=lines,
     )
 

@@ -11,6 +11,7 @@ from ..system import System
 
 FOLDERS = ("/etc/nginx/conf.d", "/etc/nginx/sites-enabled")  # what Debian's nginx.conf includes
 PID = "/run/nginx.pid"
+UNKNOWN = "it does not say which"
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,12 @@ class WebAddress(Resource):
         return {"free": True}
 
     def found(self, system: System) -> Optional[State]:
-        for path, text in self._others(system):
+        ours = False  # a site that nginx has already listens on the port
+        for path, text in self._files(system):
             for server in servers(text):
+                ours = ours or self.port in server.ports
+                if path in self._written:
+                    continue
                 taken = [name for name in self.names if server.answers(name, self.port)]
                 if taken:
                     raise StepFailed(
@@ -52,8 +57,7 @@ class WebAddress(Resource):
                         found=f"{path}:{server.line}",
                         hint=f"remove it there, or take {taken[0]} out of domains in toque.toml",
                     )
-        # While nginx runs it has the port, or its own log says why not.
-        if system.stat(PID) is None and self._listened(system):
+        if self._taken(system, ours):
             raise StepFailed(
                 "port-taken",
                 f"another program than nginx listens on port {self.port}",
@@ -67,13 +71,15 @@ class WebAddress(Resource):
     def fix(self, system: System, keys: FrozenSet[str]) -> None:
         raise ValueError(f"{self.kind} only looks")
 
-    def _others(self, system: System) -> Iterator[Tuple[str, str]]:
-        """Files that nginx reads and this plan does not write, with their texts."""
+    @property
+    def _written(self) -> FrozenSet[str]:
+        return frozenset(f"{FOLDERS[1]}/{name}" for name in self.ours)
+
+    def _files(self, system: System) -> Iterator[Tuple[str, str]]:
+        """Files that nginx reads, with their texts."""
         for folder in FOLDERS:
             for name in system.names(folder):
                 if folder == FOLDERS[0] and not name.endswith(".conf"):
-                    continue
-                if folder == FOLDERS[1] and name in self.ours:
                     continue
                 path = f"{folder}/{name}"
                 there = system.stat(path)
@@ -84,6 +90,18 @@ class WebAddress(Resource):
                 if there is not None and there.kind == "file":
                     yield path, text_at(system, path) or ""
 
+    def _taken(self, system: System, ours: bool) -> bool:
+        """Whether another program has the port.
+
+        A running nginx has those of its sites.  One that is told of another goes on as it was when
+        it cannot have that: a reload fails without a word but in its log.
+        """
+        running = system.stat(PID) is not None
+        if (running and ours) or not self._listened(system):
+            return False
+        who = self._listener(system) if running else ""
+        return not running or (who != UNKNOWN and '"nginx"' not in who)
+
     def _listened(self, system: System) -> bool:
         return not system.accepts("127.0.0.1", self.port, timeout_s=1.0)
 
@@ -93,4 +111,4 @@ class WebAddress(Resource):
             rows = system.run(argv, check=False, timeout_s=10).text.split("users:")
         except StepFailed:  # a node without ss, before its set-up
             rows = []
-        return rows[1].strip() if len(rows) > 1 else "it does not say which"
+        return rows[1].strip() if len(rows) > 1 else UNKNOWN

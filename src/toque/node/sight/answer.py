@@ -1,7 +1,7 @@
 """What the node program answers to ``see``: one question as JSON, lines of JSON back."""
 
 import time
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Dict, Mapping
 
 from .. import facts as machine_facts
 from ..errors import StepFailed
@@ -10,6 +10,7 @@ from ..system import System
 from ..wire import facts_from
 from . import bypass, logs, look, state
 from .failures import failures
+from .made import last_made_from
 
 Say = Callable[[Mapping[str, Any]], None]
 LAST_S = 86400.0  # errors of a day, when no time is given
@@ -30,7 +31,7 @@ def answer(asked: Mapping[str, Any], say: Say, memory: str, gone: Callable[[], b
             errors = [one.as_json() for one in last]
             say({"type": "errors", "errors": errors, "at": system.now()})
         elif what == "status":
-            say({"type": "status", **_status(system, [str(a) for a in asked["apps"]], told)})
+            say({"type": "status", **_status(system, asked, told, memory)})
         elif what == "doctor":
             found = look.look(system, asked, lambda: RealSystem(system.facts))
             found["addresses"] = told["addresses"]
@@ -64,11 +65,15 @@ def _logs(
     return 0
 
 
-def _status(system: System, apps: List[str], told: Mapping[str, Any]) -> Dict[str, Any]:
+def _status(
+    system: System, asked: Mapping[str, Any], told: Mapping[str, Any], memory: str
+) -> Dict[str, Any]:
+    apps = [str(app) for app in asked["apps"]]
     found = [state.status(system, app) for app in apps]
     return {
         "apps": found,
         "machine": state.machine(system, apps),
+        "made_from": last_made_from(memory),
         "hostname": told["hostname"],
         "up_s": time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else 0,
         "at": system.now(),

@@ -83,6 +83,7 @@ ENDED = Cause(
 LOST = re.compile(
     r"upstream prematurely closed connection while reading response header|recv\(\) failed \(104"
 )
+IN_BODY = "while reading upstream"  # what nginx was at when the headers had been sent on
 CUT = re.compile(r"upstream prematurely closed connection while reading upstream")
 
 
@@ -147,7 +148,7 @@ class Logs:
         said = entry.data
         status = int(said.get("status") or 0)
         about = self._about(entry, said, status)
-        error = self._error(entry)
+        error = self._error(entry, status)
         told = self.told.get(entry.request)
         if told is not None:
             return about(*self._trace(told))
@@ -205,7 +206,7 @@ class Logs:
         telling = [line for line in lines if not NO_TELLING.fullmatch(line)]
         return cause, tuple(telling[:1] + telling[1:][-SHOWN:])
 
-    def _error(self, entry: Entry) -> Optional[Entry]:
+    def _error(self, entry: Entry, status: int) -> Optional[Entry]:
         """The line of nginx's error log about the same request, which has no id in it."""
         said = entry.data
         for error in self.nginx:
@@ -213,7 +214,9 @@ class Logs:
                 said.get("method"), said.get("uri"),
             )  # fmt: skip
             near = -1.5 <= entry.at - error.at <= NEAR_S
-            if same and near and not any(error is used for used in self._used):
+            # One that began well can only have been cut; else it would take another's line.
+            fits = status >= 400 or IN_BODY in error.text
+            if same and near and fits and not any(error is used for used in self._used):
                 self._used.append(error)
                 return error
         return None

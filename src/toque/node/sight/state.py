@@ -3,8 +3,10 @@
 from typing import Any, Dict, List, Mapping
 
 from ..applayout import unit_name
+from ..facts import boot
 from ..history import read_history
 from ..system import System
+from ..watch.order import open_order
 from . import logs
 from .failures import failures
 from .lines import ACCESS, APP, NGINX
@@ -29,7 +31,7 @@ def status(system: System, app: str) -> Dict[str, Any]:
     switches = [one for one in read_history(system, app) if one["release"] == release]
     if switches:
         found["since"] = switches[-1].get("at", "")
-        found["watch"] = switches[-1].get("watch")
+        found["watch"] = watched(system, app, switches[-1])
     now = system.now()
     # Each for itself: many lines of one must not push those of the other out.
     asked = logs.read(system, app, now - LATELY_S, sources=frozenset({ACCESS}), most=MOST)
@@ -39,6 +41,18 @@ def status(system: System, app: str) -> Dict[str, Any]:
     found["failed"] = len(failed)
     found["last"] = [one.as_json() for one in failed[-1:]]
     return found
+
+
+def watched(system: System, app: str, switch: Mapping[str, Any]) -> str:
+    """How long the watch of a switch still goes on, or how it ended and why; empty without one."""
+    order = open_order(system, app)
+    # A restart of the machine ends every watch; its seconds are those of another clock then.
+    if order is not None and order.release == switch["release"] and order.boot == boot():
+        return f"{max(0, round(order.until - system.monotonic()))} s left"
+    if switch.get("why"):
+        return str(switch["why"])
+    reasons = "; ".join(str(reason) for reason in switch.get("reasons", ()))
+    return ": ".join(filter(None, (str(switch.get("verdict", "")), reasons)))
 
 
 def machine(system: System, apps: List[str]) -> Mapping[str, Any]:

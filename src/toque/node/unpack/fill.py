@@ -9,13 +9,15 @@ from ..errors import StepFailed
 from ..walk import OPEN, directory, explained
 from .members import DIRECTORY, LINK, Member
 
+LATEST = 1 << 33  # the year 2242; some file systems keep no later one
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def fill(path: str, members: Iterable[Member], *, owner: str, group: str) -> None:
     """Make ``members`` in the empty directory ``path``, which nobody else may enter meanwhile.
 
-    Directories get mode 0755, files 0644 or 0755; nothing else of a mode is taken over.
+    Directories get mode 0755, files 0644 or 0755 and the time that the archive tells; nothing
+    else is taken over.
     """
     ids = owners.ids(owner, group)
     with explained(path, "fill"), directory(path) as place, contextlib.ExitStack() as stack:
@@ -80,4 +82,6 @@ def _make(at: int, name: str, member: Member, ids: Tuple[int, int]) -> None:
             for part in member.data:
                 file.write(part)
             file.flush()
+            if 0 < member.modified < LATEST:
+                os.utime(file.fileno(), (member.modified, member.modified))
             os.fchmod(file.fileno(), 0o755 if member.executable else 0o644)

@@ -23,12 +23,14 @@ class Limits:
 @dataclass(frozen=True)
 class Member:
     """One thing in an archive.  ``name`` as it stands there until it is judged, then a relative
-    path of plain parts; bytes that are no UTF-8 are kept as surrogates."""
+    path of plain parts; bytes that are no UTF-8 are kept as surrogates.  ``modified`` is a file's
+    time in seconds since 1970, 0 when the archive does not tell it."""
 
     name: str
     kind: str
     executable: bool = False
     target: str = ""
+    modified: int = 0
     data: Iterable[bytes] = field(default=(), repr=False, compare=False)
 
 

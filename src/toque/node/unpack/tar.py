@@ -68,6 +68,7 @@ def _member(stream: Stream, header: bytes, kind: bytes, told: Dict[str, bytes]) 
         what,
         executable=bool(_number(header[100:108]) & 0o100),
         target=_word(target),
+        modified=_number(header[136:148]),
         data=data,
     )
     for _ in data:  # whatever nobody wanted

@@ -116,7 +116,7 @@ def _member(file: BinaryIO, entry: Entry, budget: Budget) -> Iterator[Member]:
         if entry.size > TARGET:
             raise unsafe("a link's target is too long", name)
         target = _word(b"".join(data))
-    yield Member(name, kind, bool(entry.mode & 0o100), target, data)
+    yield Member(name, kind, bool(entry.mode & 0o100), target, data=data)
     for _ in data:  # whatever nobody wanted
         pass
 

@@ -50,6 +50,19 @@ class TempSystem(RealSystem):
     def read(self, path):
         return super().read(self.at(path))
 
+    def opened(self, path, **options):
+        return super().opened(self.at(path), **options)
+
+    def fill(self, path, members, *, owner, group):
+        ids = (owner, group) if ROOT else (str(os.getuid()), str(os.getgid()))
+        super().fill(self.at(path), members, owner=ids[0], group=ids[1])
+
+    def chown(self, path, owner, group):
+        super().chown(self.at(path), *((owner, group) if ROOT else (None, None)))
+
+    def chmod(self, path, mode):
+        super().chmod(self.at(path), mode)
+
     def names(self, path):
         return super().names(self.at(path))
 

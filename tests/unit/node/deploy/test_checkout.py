@@ -150,6 +150,41 @@ def test_what_a_killed_run_left_is_removed(system, repository, sent, checkout):
     assert leftovers(system) == []
 
 
+def test_locks_of_a_killed_git_are_not_in_the_way(system, repository, sent, checkout):
+    first = repository.commit(FILES)
+    fixed(system, checkout(first, bundle=sent(repository)))
+    second = repository.commit({"wsgi.py": "app = 2\n"})
+    wanted = checkout(second, bundle=sent(repository, f"{first}..main"))
+    mirror = Path(system.top, "srv/www/shop/repo.git")
+    for lock in ("toque-index.lock", f"refs/toque/{wanted.release_id}.lock"):
+        (mirror / lock).write_text("half")
+
+    assert (fixed(system, wanted) / "wsgi.py").read_text() == "app = 2\n"
+
+
+def test_a_name_that_a_power_cut_left_empty_is_not_in_the_way(system, repository, sent, checkout):
+    first = repository.commit(FILES)
+    fixed(system, checkout(first, bundle=sent(repository)))
+    (name,) = Path(system.top, "srv/www/shop/repo.git/refs/toque").iterdir()
+    name.write_bytes(b"")
+    second = repository.commit({"wsgi.py": "app = 2\n"})
+
+    release = fixed(system, checkout(second, bundle=sent(repository)))
+
+    assert (release / "wsgi.py").read_text() == "app = 2\n"
+
+
+def test_a_mirror_that_a_power_cut_left_hollow_is_made_again(system, repository, sent, checkout):
+    first = repository.commit(FILES)
+    wanted = checkout(first, bundle=sent(repository))
+    mirror = Path(system.top, "srv/www/shop/repo.git")
+    mirror.mkdir(exist_ok=True)
+    for name in ("HEAD", "config"):
+        (mirror / name).write_bytes(b"")
+
+    assert (fixed(system, wanted) / "wsgi.py").read_text() == "app = 1\n"
+
+
 def test_a_kill_just_before_the_rename_leaves_no_release(
     system, repository, sent, checkout, monkeypatch
 ):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from toque.node import history
+from toque.node import rehearsal as ahead
 from toque.node.errors import StepFailed
 from toque.node.evidence import cause
 from toque.node.inits import UnitState
@@ -40,6 +41,7 @@ class ToyInit:
         self.how = {}
         self.processes = {}
         self.enabled = set()
+        self.known = set()  # of these, what was told when the init last looked
         self.calls = []
 
     def socket(self, unit):
@@ -49,7 +51,7 @@ class ToyInit:
 
     def state(self, unit):
         process = self.processes.get(unit)
-        file = "enabled" if unit in self.enabled else "disabled"
+        file = "enabled" if unit in self.known else "disabled"
         if process is None:
             return UnitState(unit, "loaded", file=file)
         if process.poll() is not None:
@@ -84,6 +86,9 @@ class ToyInit:
             process.terminate()
             process.wait()
 
+    def discard(self, unit, patience_s):
+        self.stop(unit)
+
     def restart(self, unit):
         self.stop(unit)
         self.start(unit)
@@ -98,6 +103,7 @@ class ToyInit:
 
     def catch_up(self):
         self.calls.append(("catch_up",))
+        self.known = set(self.enabled)
 
     def unload(self, unit):
         self.calls.append(("unload", unit))
@@ -230,6 +236,41 @@ def test_an_instance_that_a_killed_run_left_in_a_bad_state_is_started_anew(syste
 
     assert wanted.found(system) == wanted.wanted()
     assert wanted.verbs == ()  # nothing may restart what serves: another content, another release
+
+
+def test_one_that_was_started_ahead_is_tried_as_any_other_and_not_started_twice(
+    system, init, rehearsal
+):
+    """A run that was killed in the middle of a rehearsal leaves the same."""
+    ahead.begin(system, init, unit(NEW))
+    waiting(system, init.socket(unit(NEW)), lambda traffic: traffic.listening)
+    wanted = rehearsal()
+
+    assert wanted.found(system) == {"answering": False}  # though it answers: nobody has tried it
+    wanted.fix(system, ALL)
+
+    assert wanted.found(system) == wanted.wanted()
+    assert [verb for verb, *_ in init.calls] == ["start"]
+    assert ahead.begun(system, unit(NEW)) is None
+
+
+def test_one_that_was_started_ahead_and_answers_badly_is_stopped(system, init, rehearsal):
+    init.how[unit(NEW)] = "500"
+    ahead.begin(system, init, unit(NEW))
+
+    assert failure(system, rehearsal()).code == "instance-bad-answer"
+    assert not init.state(unit(NEW)).alive
+    assert ahead.begun(system, unit(NEW)) is None
+
+
+def test_a_restart_since_it_was_started_ahead_counts(system, init, rehearsal, monkeypatch):
+    ahead.begin(system, init, unit(NEW))
+    waiting(system, init.socket(unit(NEW)), lambda traffic: traffic.listening)
+    said = init.state
+    monkeypatch.setattr(init, "state", lambda name: replace(said(name), restarts=1))
+
+    with pytest.raises(StepFailed, match="ended before it answered"):
+        rehearsal().fix(system, ALL)
 
 
 def test_an_instance_that_ends_is_reported_with_its_cause_and_stopped(system, init, rehearsal):
@@ -515,6 +556,30 @@ def test_a_kill_during_the_switch_leaves_a_site_that_boots(
     assert [(s["release"], s["from"]) for s in switches] == [(OLD, ""), (NEW, OLD)]
 
 
+def test_what_a_switch_has_enabled_that_failed_halfway_does_not_start_at_boot(
+    system, init, released, monkeypatch
+):
+    """systemd tells of it only after it has looked again, which that switch did not come to."""
+    third = "cccccccccccc-000003"
+    for release in (OLD, NEW, third):
+        released(release)
+    link = "/srv/www/shop/current"
+    Current(link, f"releases/{OLD}", unit(OLD), "shop").fix(system, ALL)
+
+    def full(*_, **__):
+        raise StepFailed("disk-full", "no room")
+
+    with monkeypatch.context() as patch, pytest.raises(StepFailed):
+        patch.setattr(system, "link", full)
+        Current(link, f"releases/{NEW}", unit(NEW), "shop").fix(system, ALL)
+    assert init.enabled == {unit(OLD), unit(NEW)}
+    wanted = Current(link, f"releases/{third}", unit(third), "shop")
+    wanted.fix(system, ALL)
+
+    assert init.enabled == {unit(third)}
+    assert wanted.found(system) == wanted.wanted()
+
+
 # The old release
 
 ROWS = """\
@@ -657,6 +722,41 @@ def test_the_oldest_go_with_all_that_belongs_to_them(system, init, released):
     assert given == [f"{r}.{kind}" for r in ids[3:] for kind in ("env", "ini")]
 
 
+def test_what_a_process_needs_stays_until_it_has_ended(system, init, released, monkeypatch):
+    """Somebody's command in an old release, or a Python that loads packages as it goes."""
+    ids = [f"{n:012x}-{n:06x}" for n in range(1, 5)]
+    for number, release in enumerate(ids, 1):
+        released(release, f"2024-01-0{number}", venv=f"venv{number}")
+    system.link("/srv/www/shop/current", f"releases/{ids[3]}")
+    wanted = Releases("shop", ids[3], "daemon", keep=1)
+    app = Path(system.top, "srv/www/shop")
+    looked = []
+
+    def held(_, folder):
+        looked.append(folder)
+        return {"releases": {ids[0]: "sleep (7)"}, "venvs": {"venv2": "python (8)"}}[
+            folder.rpartition("/")[2]
+        ]
+
+    monkeypatch.setattr(releases, "needed", held)
+    assert wanted.found(system)["surplus"] == (ids[2], ids[1])
+    wanted.fix(system, ALL)
+
+    assert wanted.found(system) == wanted.wanted()
+    assert sorted(os.listdir(app / "releases")) == [ids[0], ids[3]]
+    assert sorted(os.listdir(app / "venvs")) == ["venv1", "venv2", "venv4"]
+    assert looked == ["/srv/www/shop/releases", "/srv/www/shop/venvs"]
+    assert [note.split("/")[-1] for note in system.taken_notes()][:1] == [
+        f"{ids[0]} stays: sleep (7) needs it"
+    ]
+
+    monkeypatch.setattr(releases, "needed", lambda *_: {})
+    system.forget()
+    wanted.fix(system, ALL)
+    assert os.listdir(app / "releases") == [ids[3]]
+    assert os.listdir(app / "venvs") == ["venv4"]
+
+
 def release_row(name, **rest):
     return {"id": name, "running": False, "current": False, "deployed_at": "", **rest}
 
@@ -686,4 +786,5 @@ def test_the_list_of_releases_names_what_serves_and_since_when(system, init, rel
     assert [r["id"] for r in listed] == [OLD, NEW]
     assert [r["current"] for r in listed] == [True, False]
     assert [r["running"] for r in listed] == [True, False]
+    assert [r["turn"] for r in listed] == [2, 1]
     assert listed[0]["deployed_at"] > listed[1]["deployed_at"] > listed[1]["created"]

@@ -2,10 +2,13 @@ import base64
 import functools
 import hashlib
 import http.server
+import io
 import os
+import re
 import shutil
 import stat
 import subprocess
+import tarfile
 import tempfile
 import threading
 import zipfile
@@ -15,7 +18,9 @@ import pytest
 import uv
 
 from toque.node.errors import StepFailed
-from toque.node.resources.venv import Venv, venv_key
+from toque.node.packing import pack
+from toque.node.resource import Invalid
+from toque.node.resources.venv import MARKER, Venv, venv_key
 
 EXISTS = frozenset({"exists", "complete"})
 PYTHON = "/usr/bin/python3"
@@ -171,6 +176,113 @@ def test_a_lock_made_elsewhere_takes_the_place_of_the_apps(system, venv, wheels)
     assert (path / "bin/tiny").exists()
 
 
+def test_code_can_ask_for_the_version_of_its_own_project(system, venv, wheels):
+    own = {
+        "the_shop-7.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: the-shop\nVersion: 7.0\n"
+    }
+
+    path = built(system, venv(f"tiny==1.0 --hash={wheels('tiny')}\n", own=own))
+
+    asked = "from importlib.metadata import version; print(version('the-shop'))"
+    said = subprocess.run(
+        [path / "bin/python", "-c", asked], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "7.0\n"
+
+
+PACKED = "/srv/www/shop/venvs/0123456789abcdef"
+
+
+def packed(system):
+    """What ``pack`` tells of the environment PACKED, as the bytes that it makes."""
+    told = []
+    pack(system, "shop", PACKED.rpartition("/")[2], MARKER, told.append)
+    data = b"".join(base64.b64decode(one["data"]) for one in told[:-1])
+    digest = hashlib.sha256(data).hexdigest() if data else ""
+    assert told[-1] == {"type": "packed", "sha256": digest, "size": len(data)}
+    return data
+
+
+def test_what_one_node_has_built_is_complete_on_another(system, venv, wheels, ids, stored):
+    wheels("tiny")
+    text = "tiny==1.0\n"
+    own = {"shop-2.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: shop\nVersion: 2.0\n"}
+    built(system, venv(text, path=PACKED, own=own))
+    there = Path(system.at(PACKED))
+    before = {p.relative_to(there): p.stat() for p in there.rglob("*") if p.is_file()}
+    blob = stored(packed(system))
+    system.taken_notes()
+    shutil.rmtree(there)
+    shutil.rmtree(wheels.directory)  # nothing can be built any more
+    shutil.rmtree(system.at("/var/cache/toque/uv/shop"))
+
+    built(system, venv(text, path=PACKED, own=own, packed=blob))
+
+    after = {p.relative_to(there): p.stat() for p in there.rglob("*") if p.is_file()}
+    assert after.keys() == before.keys()
+    kept = [(p, s.st_size, s.st_mode) for p, s in before.items()]
+    assert [(p, after[p].st_size, after[p].st_mode) for p in before] == kept
+    code = "import tiny, importlib.metadata as m; print(tiny.VERSION, m.version('shop'))"
+    run = [there / "bin/python", "-v", "-c", code]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout == "1.0 2.0\n"
+    assert re.search(r"tiny\.cpython-\d+\.pyc matches", done.stderr)  # its byte code counts
+    assert system.taken_notes() == ()
+    if os.geteuid() == 0:
+        for path in there.rglob("*"):
+            theirs = path.name.startswith(".toque") or path.is_symlink() or path.name in MADE
+            assert theirs or (path.owner(), path.group()) == (ids["user"], ids["group"]), path
+
+
+# By ``uv venv``, for whoever builds: the app needs none of them.
+MADE = (
+    "activate", "activate.bat", "activate.csh", "activate.fish", "activate.nu", "activate.ps1",
+    "activate_this.py", "deactivate.bat", "pydoc.bat", "CACHEDIR.TAG", ".gitignore", ".lock",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["damaged", "another lock", "another place", "nothing", "hostile"])
+def test_what_does_not_fit_is_built_as_ever(system, venv, wheels, stored, what):
+    wheels("tiny")
+    wheels("other")
+    text = "tiny==1.0\n"
+    built(system, venv("other==1.0\n" if what == "another lock" else text, path=PACKED))
+    data = packed(system)
+    there = Path(system.at(PACKED))
+    shutil.rmtree(there)
+    where = PACKED[:-1] + "0" if what == "another place" else PACKED
+    data = {"damaged": data[:-100], "nothing": b"", "hostile": hostile()}.get(what, data)
+
+    path = built(system, venv(text, path=where, packed=stored(data)))
+
+    assert Path(system.at(str(path)), "bin/tiny").exists()
+    assert not Path(system.at(str(path)), "bin/other").exists()
+    assert any("of no use here" in note for note in system.taken_notes())
+
+
+def hostile():
+    """An archive with a link that leads out, as a node that wants to harm another may send."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        link = tarfile.TarInfo("lib")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        tar.addfile(link)
+    return file.getvalue()
+
+
+def test_an_environment_that_is_not_complete_is_not_packed(system, venv, wheels):
+    assert packed(system) == b""
+    wheels("tiny")
+    built(system, venv("tiny==1.0\n", path=PACKED))
+    Path(system.at(PACKED), MARKER).unlink()
+    assert packed(system) == b""
+
+
+def test_its_own_name_stays_inside_the_environment(venv):
+    with pytest.raises(Invalid, match="own"):
+        venv("tiny==1.0\n", own={"../x": ""}).validate()
+
+
 def test_what_a_killed_build_left_is_built_again(system, venv, wheels):
     wheels("tiny")
     wanted = venv("tiny==1.0\n")
@@ -182,6 +294,22 @@ def test_what_a_killed_build_left_is_built_again(system, venv, wheels):
     path = built(system, wanted)
 
     assert not (path / "lib/half").exists()
+
+
+@pytest.mark.parametrize(("boot", "kept"), [("another boot\n", False), ("", True)])
+def test_what_a_power_cut_may_have_emptied_is_downloaded_again(system, venv, wheels, boot, kept):
+    wheels("tiny")
+    wanted = venv("tiny==1.0\n")
+    built(system, wanted)
+    cache = Path(system.top, "var/cache/toque/uv/shop")
+    (cache / "hollow").touch()
+    boot = boot or Path("/proc/sys/kernel/random/boot_id").read_text()
+    cache.with_name("shop.building").write_text(boot)
+
+    built(system, wanted)
+
+    assert (cache / "hollow").exists() is kept
+    assert not cache.with_name("shop.building").exists()
 
 
 def test_an_app_without_a_lock_is_told_so(system, venv):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from toque.node.errors import NotReady, StepFailed
 from toque.node.finding import Finding
+from toque.node.inits import UnitState
 from toque.node.memory import MemorySystem
+from toque.node.rehearsal import begun
 from toque.node.resource import Invalid
+from toque.node.resources import inspection as inspection_module
 from toque.node.resources.inspection import Inspection
 from toque.node.system import Result
 
@@ -43,6 +46,7 @@ class Played(MemorySystem):
         self.started: list[tuple[tuple[str, ...], dict[str, Any]]] = []
         self.put("/etc/toque/apps/shop/1-a.env", b'SECRET_KEY="hush"\n')
         self.put("/etc/toque/apps/shop/1-a.py", b"preload_app = True\n")
+        self.mkdir("/run", owner="root", group="root", mode=0o755)
         self.put("/proc/meminfo", b"MemAvailable:  900000 kB\nSwapFree: 0 kB\n")
 
     def put(self, path: str, text: bytes) -> None:
@@ -92,6 +96,81 @@ def findings(system: Played, **more: Any) -> tuple[Finding, ...]:
     told = system.taken_findings()
     assert not [finding for finding in told if finding.refuses]
     return told
+
+
+class Started:
+    """An init system that tells of the machine what was started and stopped on it."""
+
+    name = "systemd"
+
+    def __init__(self, system: Played, fails: bool = False) -> None:
+        self.calls: list[str] = []
+        self.fails = fails
+        self.system = system
+
+    def log(self, unit: str, lines: int) -> list[str]:
+        return []
+
+    def state(self, unit: str) -> UnitState:
+        return UnitState(unit)
+
+    def launch(self, unit: str) -> None:
+        self.calls.append(f"start {unit}")
+        self.system.put("/proc/meminfo", b"MemAvailable:  1 kB\nSwapFree: 0 kB\n")  # it takes all
+        if self.fails:
+            raise StepFailed("service-failed", "no")
+
+    def stop(self, unit: str) -> None:
+        self.calls.append(f"stop {unit}")
+
+    def discard(self, unit: str, patience_s: float) -> None:
+        self.stop(unit)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Started]:
+    def make(system: Played, **more: Any) -> Started:
+        made = Started(system, **more)
+        monkeypatch.setattr(inspection_module, "choose", lambda _: made)
+        return made
+
+    return make
+
+
+BESIDE = "shop-1-a.service"
+
+
+def test_its_instance_boots_meanwhile_and_its_memory_is_not_held_against_it(
+    started: Callable[..., Started],
+) -> None:
+    system = Played(answer())
+    init = started(system)
+
+    assert findings(system, beside=BESIDE) == ()
+
+    assert init.calls == [f"start {BESIDE}"]
+    assert begun(system, BESIDE) == ()  # nobody has tried it yet
+
+
+def test_an_instance_that_was_started_ahead_is_stopped_when_the_import_is_refused(
+    started: Callable[..., Started],
+) -> None:
+    system = Played(answer(known=[{"library": "grpc", "what": "an open channel"}]))
+    init = started(system)
+
+    assert [finding.code for finding in findings(system, beside=BESIDE)] == ["fork-unsafe"]
+
+    assert init.calls == [f"start {BESIDE}", f"stop {BESIDE}"]
+    assert begun(system, BESIDE) is None
+
+
+def test_an_instance_that_cannot_be_started_is_left_to_its_rehearsal(
+    started: Callable[..., Started],
+) -> None:
+    system = Played(answer())
+    started(system, fails=True)
+
+    assert findings(system, beside=BESIDE) == ()
 
 
 def answer(**report: Any) -> str:

@@ -10,6 +10,7 @@ from toque.node.model import Action, Facts
 from toque.node.resource import Invalid
 from toque.node.resources.service import Service
 from toque.node.resources.unit import Unit
+from toque.node.system import Result
 
 
 def supervised(dying=()):
@@ -269,6 +270,38 @@ def test_one_that_ends_as_it_is_stopped_is_not_started_again_by_supervisord():
     fake.stop = stop
     choose(system).stop("thena.service")
     assert fake.states["thena"] == "STOPPED"
+
+
+def test_one_that_serves_nobody_is_killed_when_it_does_not_end():
+    system = booted({"thena.service": {**LOADED, "ActiveState": "active"}})
+    fake = system.programs["systemctl"]
+    killed = []
+
+    def hanging(argv, stdin, user):
+        if argv[1] == "kill":
+            killed.append(argv[2:])
+            fake.unit("thena.service").update(ActiveState="failed", Result="signal")
+        if argv[1] == "stop" and not killed:
+            fake.unit("thena.service")["ActiveState"] = "deactivating"
+            raise StepFailed("command-timeout", "systemctl did not end in time")
+        if argv[1] == "stop":
+            return Result(argv, 0)  # one that has failed stays failed
+        return fake(argv, stdin, user)
+
+    system.programs["systemctl"] = hanging
+    choose(system).discard("thena.service", 2.0)
+
+    assert killed == [["--signal=SIGKILL", "thena.service"]]
+    assert verbs(system, "systemctl") == [
+        "stop thena.service", "kill thena.service", "stop thena.service",
+        "reset-failed thena.service",
+    ]  # fmt: skip
+
+
+def test_one_that_serves_nobody_and_ends_is_not_killed():
+    system = booted({"thena.service": {**LOADED, "ActiveState": "active"}})
+    choose(system).discard("thena.service", 2.0)
+    assert verbs(system, "systemctl") == ["stop thena.service"]
 
 
 def test_supervisord_is_asked_where_its_configuration_says():

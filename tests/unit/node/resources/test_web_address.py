@@ -7,6 +7,7 @@ from toque.node.memory import MemorySystem
 from toque.node.probe import Answer
 from toque.node.resource import Invalid
 from toque.node.resources.web_address import PID, WebAddress
+from toque.node.system import Result
 
 SITE = b"server { listen 80; server_name a.example; }\n"
 ENABLED = "/etc/nginx/sites-enabled"
@@ -54,7 +55,26 @@ def test_port_of_another_program_is_refused_and_nginx_itself_is_not():
     assert refusal(taken, WebAddress()).code == "port-taken"
 
     taken.put(PID, b"7\n")
-    assert WebAddress().found(taken) == {"free": True}
+    assert WebAddress().found(taken) == {"free": True}  # without ss nobody says that it is not
+
+
+SS = 'LISTEN 0 5 0.0.0.0:8099 0.0.0.0:* users:(("{}",pid=7,fd=3))\n'
+
+
+@pytest.mark.parametrize(("who", "free"), [("python3", False), ("nginx", True)])
+def test_a_running_nginx_that_is_to_have_another_port(who, free):
+    """Its reload would say nothing, and the site would stay where it was."""
+    system = machine({f"{ENABLED}/thena": SITE}, answers=["127.0.0.1:8099"])
+    system.put(PID, b"7\n")
+    system.programs["ss"] = lambda argv, stdin, user: Result(argv, 0, SS.format(who).encode())
+    wanted = WebAddress(8099, ours=("thena",))
+
+    if free:
+        assert wanted.found(system) == {"free": True}
+    else:
+        error = refusal(system, wanted)
+        assert (error.code, "python3" in error.found) == ("port-taken", True)
+    assert WebAddress(80, ours=("thena",)).found(system) == {"free": True}
 
 
 def test_port_out_of_range_is_refused():

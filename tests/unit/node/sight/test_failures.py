@@ -80,6 +80,15 @@ def test_each_kind_of_failure_is_named_for_certain(
     assert failure.trace[0] == error
 
 
+@pytest.mark.requirement("R49")
+def test_a_good_answer_just_before_takes_no_line_of_the_failed_one():
+    missing = nginx(f"{UNIX} (2: No such file or directory)")
+
+    failure = one(asked(200, at=AT - 0.5), missing, asked(502, at=AT + 0.2))
+
+    assert (failure.code, failure.status) == ("socket-missing", 502)
+
+
 @pytest.mark.requirement("R49", "R51")
 def test_an_exception_is_found_by_the_id_of_its_request():
     failure = one(*app(*TRACE, request=ID), asked(500, uri="/boom", at=AT + 30))

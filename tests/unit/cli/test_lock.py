@@ -1,0 +1,340 @@
+"""``toque lock``, ``update``, ``why``, with the real uv and a folder for an index."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cookbook_repository import (
+    Repository,
+    commit,
+    cookbook,
+    git,
+    git_package,
+    manifest,
+    repository,
+    wheel,
+)
+from toque.cli import main
+
+Say = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    environ: dict[str, str] = {}
+    made = repository(tmp_path, environ)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(made.directory)
+    return made
+
+
+@pytest.fixture
+def say(repo: Repository, capsys: pytest.CaptureFixture[str]) -> Say:
+    """``say("lock")``: what the command answers with ``--json``, and its ``status``."""
+
+    def run(*argv: str) -> dict[str, Any]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([*argv, "--json"])
+        told = capsys.readouterr()
+        answer: dict[str, Any] = json.loads(told.out or told.err)
+        answer = answer.get("error", answer)
+        return {**answer, "status": left.value.code}
+
+    return run
+
+
+def web(repo: Repository) -> Path:
+    return repo.directory / "cookbooks" / "web-book"
+
+
+def db(repo: Repository) -> Path:
+    return repo.directory / "cookbooks" / "db-book"
+
+
+@pytest.mark.requirement("R46")
+def test_a_need_of_one_cookbook_changes_its_part_of_the_lock_alone(
+    repo: Repository, say: Say
+) -> None:
+    wheel(repo.wheels, "small", "1.0", "toque>=0.1")
+    assert say("lock")["changes"] == [{"name": "tiny", "before": "", "after": "2.0"}]
+    before, others = repo.lock(), {p: p.read_bytes() for p in repo.directory.rglob("*.toml")}
+    wheel(repo.wheels, "tiny", "3.0")  # newer, and nobody asked
+
+    manifest(db(repo), "db", ["small"])
+    changed = say("lock")
+
+    assert changed["changes"] == [{"name": "small", "before": "", "after": "1.0"}]
+    assert sorted(set(before.splitlines()) - set(repo.lock().splitlines())) == []
+    edited = [p.name for p, data in others.items() if p.read_bytes() != data]
+    assert edited == ["pyproject.toml"]
+    assert "wheels" not in repo.lock() and "://" not in repo.lock()
+
+
+@pytest.mark.requirement("R46")
+def test_a_conflict_names_both_cookbooks_files_and_ranges(repo: Repository, say: Say) -> None:
+    manifest(web(repo), "web", ["tiny>=2"])
+    manifest(db(repo), "db", ["tiny<2"])
+
+    error = say("lock")
+
+    assert (error["status"], error["code"]) == (2, "cookbooks-conflict")
+    assert f"web-book needs tiny>=2 ({web(repo)}/pyproject.toml)" in error["found"]
+    assert f"db-book needs tiny<2 ({db(repo)}/pyproject.toml)" in error["found"]
+    assert not (repo.directory / "toque.lock").exists()
+
+
+@pytest.mark.requirement("R46", "R45")
+def test_cookbooks_that_move_keep_their_lock_byte_for_byte(repo: Repository, say: Say) -> None:
+    """At the top, under a folder, and a single one as the root: the same text."""
+    shutil.rmtree(db(repo))
+    say("lock")
+    folder = repo.lock()
+    (repo.directory / "toque.lock").unlink()
+
+    shutil.move(web(repo), repo.directory / "web-book")
+    repo.toml(".")
+    say("lock")
+    top = repo.lock()
+    for part in (repo.directory / "web-book").iterdir():
+        shutil.move(part, repo.directory / part.name)
+    say("lock")
+
+    assert folder == top == repo.lock()
+
+
+@pytest.mark.requirement("R46")
+def test_a_branch_is_locked_to_its_commit_until_an_update(
+    repo: Repository, say: Say, tmp_path: Path
+) -> None:
+    forge = tmp_path / "forge"
+    first = git_package(forge, "sauce", "1.0")
+    manifest(
+        db(repo), "db", ["sauce"], sources=f'sauce = {{ git = "file://{forge}", branch = "main" }}'
+    )
+    say("lock")
+    assert f'commit = "{first}"' in repo.lock() and 'ref = "main"' in repo.lock()
+
+    second = git_package(forge, "sauce", "2.0")
+    manifest(web(repo), "web", ["tiny<2"])
+    assert [one["name"] for one in say("lock")["changes"]] == ["tiny"]
+    assert first in repo.lock()
+    (change,) = say("update", "sauce")["changes"]
+
+    assert (change["before"], change["after"]) == (first[:12], second[:12])
+    git(forge, "branch", "-m", "gone")
+    (forge / "more").write_text("")
+    commit(forge)
+    lost = say("update", "sauce")
+    assert lost["code"] == "lock-unresolvable"
+    assert "db-book needs sauce" in lost["found"]
+    assert say("lock")["changes"] == []  # the commit is still there
+
+
+@pytest.mark.requirement("R46")
+def test_a_commit_that_a_package_brings_in_stays_as_long_as_the_package(
+    repo: Repository, say: Say, tmp_path: Path
+) -> None:
+    sauce, roast = tmp_path / "sauce", tmp_path / "roast"
+    first = git_package(sauce, "sauce", "1.0")
+    needs = f"sauce @ git+file://{sauce}@main"
+    git_package(roast, "roast", "1.0", needs)
+    manifest(db(repo), "db", ["roast"], sources=f'roast = {{ git = "file://{roast}" }}')
+    say("lock")
+    second = git_package(sauce, "sauce", "1.1")
+
+    manifest(web(repo), "web", ["tiny<2"])
+    assert [one["name"] for one in say("lock")["changes"]] == ["tiny"]
+    git_package(roast, "roast", "1.1", needs)
+
+    assert [one["name"] for one in say("update", "roast")["changes"]] == ["roast", "sauce"]
+    assert first not in repo.lock() and second in repo.lock()
+    (reason,) = say("why", "sauce")["reasons"]
+    assert reason == f"db-book asks for roast git file://{roast} -> sauce"
+
+
+@pytest.mark.requirement("R46")
+def test_a_path_brings_its_own_needs_and_is_not_copied(
+    repo: Repository, say: Say, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared-book"
+    manifest(shared, "shared", ["tiny<2"])
+    cookbook(shared, "shared")
+    manifest(
+        web(repo),
+        "web",
+        ["tiny", "shared-book"],
+        sources='shared-book = { path = "../../../shared-book" }',
+    )
+
+    assert say("lock")["changes"] == [{"name": "tiny", "before": "", "after": "1.0"}]
+    assert str(tmp_path) not in repo.lock()
+    assert say("why", "tiny")["reasons"] == [
+        "shared-book asks for tiny<2",
+        "web-book asks for tiny",
+    ]
+
+
+@pytest.mark.requirement("R46")
+def test_a_lock_of_yesterday_is_told_and_not_used(repo: Repository, say: Say) -> None:
+    assert say("lock", "--check")["code"] == "cookbooks-not-locked"
+    assert say("explain", "web")["code"] == "cookbooks-not-locked"
+    say("lock")
+    assert say("lock", "--check")["status"] == 0
+    manifest(db(repo), "db", ["tiny"])
+
+    for command in (["lock", "--check"], ["explain", "web"]):
+        error = say(*command)
+        assert (error["status"], error["code"]) == (2, "lock-stale")
+        assert error["found"] == "db-book now asks for tiny"
+
+
+def test_update_takes_the_newest_of_what_is_named(repo: Repository, say: Say) -> None:
+    wheel(repo.wheels, "small", "1.0")
+    manifest(db(repo), "db", ["small"])
+    say("lock")
+    wheel(repo.wheels, "small", "1.1")
+    wheel(repo.wheels, "tiny", "2.1")
+
+    assert say("update", "Tiny")["changes"] == [{"name": "tiny", "before": "2.0", "after": "2.1"}]
+    assert say("update", "tinny")["hint"] == "did you mean 'tiny'?"
+
+
+def test_offline_with_an_empty_cache_is_told(repo: Repository, say: Say) -> None:
+    say("lock")
+    shutil.rmtree(repo.directory / ".toque")
+    assert say("explain", "web")["code"] == "unknown-key"  # fetched again: it has no attributes
+    shutil.rmtree(repo.directory / ".toque")
+    shutil.rmtree(os.environ["UV_CACHE_DIR"])
+    for file in repo.wheels.iterdir():
+        file.unlink()
+
+    error = say("explain", "web")
+
+    assert (error["status"], error["code"]) == (5, "lock-packages-missing")
+    assert "tiny" in error["found"]
+
+
+def test_another_file_than_the_locked_one_is_refused(repo: Repository, say: Say) -> None:
+    say("lock")
+    shutil.rmtree(repo.directory / ".toque")
+    shutil.rmtree(os.environ["UV_CACHE_DIR"])
+    wheel(repo.wheels, "tiny", "2.0", files={"tiny_more.py": "stolen = True\n"})
+
+    assert say("explain", "web")["code"] == "lock-packages-missing"
+    left = [path.name for path in (repo.directory / ".toque" / "cookbooks").iterdir()]
+    assert left == [".gitignore"]
+
+
+def test_a_lock_of_a_newer_toque_and_a_damaged_one_are_told(repo: Repository, say: Say) -> None:
+    say("lock")
+    file = repo.directory / "toque.lock"
+    good = file.read_text()
+    file.write_text(good.replace("version = 1\n", "version = 2\n", 1))
+    assert say("explain", "web")["code"] == "lock-too-new"
+    for bad in ("version = ", "version = 1\nhost = 1\n[[package]]\nname = 'a'\n", "version = '1'"):
+        file.write_text(bad)
+        assert say("explain", "web")["code"] == "toque-lock-unreadable"
+
+
+def test_cookbooks_without_dependencies_need_no_lock(repo: Repository, say: Say) -> None:
+    manifest(web(repo), "web", ["toque>=0.1", "db-book"])
+
+    assert say("lock") == {"lock": None, "changes": [], "status": 0}
+    assert not (repo.directory / "toque.lock").exists()
+    assert say("explain", "web")["code"] == "unknown-key"
+
+
+def test_a_folder_of_cookbooks_needs_no_toque_toml(repo: Repository, say: Say) -> None:
+    (repo.directory / "toque.toml").unlink()
+
+    assert say("lock")["packages"] == 1
+
+
+def test_outdated_lists_what_an_update_would_take(repo: Repository, say: Say) -> None:
+    wheel(repo.wheels, "small", "1.0")
+    manifest(db(repo), "db", ["small<2"])
+    say("lock")
+    wheel(repo.wheels, "small", "1.1")
+    wheel(repo.wheels, "small", "2.0")
+    before = repo.lock()
+
+    assert say("outdated")["outdated"] == [{"name": "small", "before": "1.0", "after": "1.1"}]
+    assert repo.lock() == before
+    say("update", "small")
+    assert say("outdated")["outdated"] == []
+
+
+def test_the_tree_shows_who_brings_what_in(
+    repo: Repository, say: Say, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wheel(repo.wheels, "big", "1.0", "tiny<2", "small")
+    wheel(repo.wheels, "small", "1.0", "tiny")
+    manifest(web(repo), "web", ["big>=1", "db-book"])
+    manifest(db(repo), "db", ["small"])
+    say("lock")
+
+    with pytest.raises(SystemExit):
+        main(["tree"])
+
+    assert (
+        capsys.readouterr().out
+        == """\
+db-book 1.0
+  small 1.0
+    tiny 1.0
+web-book 1.0
+  db-book, of this repository
+  big 1.0  (big>=1)
+    small 1.0 ...
+    tiny 1.0
+"""
+    )
+
+
+def test_diff_compares_with_a_commit_and_with_a_file(repo: Repository, say: Say) -> None:
+    say("lock")
+    assert say("diff")["code"] == "repository-missing"
+    first = commit(repo.directory)
+    shutil.copy("toque.lock", "before")
+    manifest(web(repo), "web", ["tiny<2"])
+    say("lock")
+    change = [{"name": "tiny", "before": "2.0", "after": "1.0"}]
+
+    assert say("diff")["changes"] == change == say("diff", first[:12])["changes"]
+    assert say("diff", "before")["changes"] == change
+    assert say("diff", "toque.lock", "before")["changes"] == [
+        {"name": "tiny", "before": "1.0", "after": "2.0"}
+    ]
+    git(repo.directory, "rm", "-q", "--cached", "toque.lock")
+    git(repo.directory, "-c", "user.name=A", "-c", "user.email=a@b", "commit", "-qm", "gone")
+    assert say("diff")["code"] == "cookbooks-not-locked"
+
+
+@pytest.mark.requirement("R46")
+def test_one_changed_byte_of_a_package_is_found(repo: Repository, say: Say, tmp_path: Path) -> None:
+    git_package(tmp_path / "forge", "sauce", "1.0")
+    source = f'sauce = {{ git = "file://{tmp_path}/forge" }}'
+    manifest(db(repo), "db", ["sauce"], sources=source)
+    say("lock")
+    assert say("verify")["packages"] == 2
+    (kept,) = (repo.directory / ".toque" / "cookbooks").glob("*-cpython-*")
+
+    for name in ("tiny.py", "sauce.py"):
+        good = (kept / name).read_text()
+        (kept / name).write_text(good.replace("VERSION", "VERSIOM"))
+        error = say("verify")
+        assert (error["status"], error["code"]) == (5, "lock-packages-altered")
+        assert error["found"] == name
+        (kept / name).write_text(good)
+    assert say("verify")["status"] == 0
+    (kept / "more.py").write_text("")
+    assert say("verify")["found"] == "more.py"
