@@ -72,7 +72,7 @@ def run() -> None:
     app = project.app(settings["app"])
     source = bootstrap.open_repository(repository)
 
-    def deploy(commit: str) -> None:
+    def deploy(commit: str, before: str) -> None:
         with Shown(verbose=False, diffs=False) as shown:
             shown.heading(f"deploy {app.name} {commit[:12]}")
             places = asked.app_places(project, app, "")
@@ -83,6 +83,7 @@ def run() -> None:
                 app,
                 places,
                 ref=commit,
+                before=before,
                 balancers=balancers,
                 watch=shown.of if several else lambda node: shown,
                 say=shown.heading,

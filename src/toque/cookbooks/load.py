@@ -105,18 +105,18 @@ def _check_name(cookbook: Cookbook, name: str) -> None:
 
 
 def find(name: str, loaded: Mapping[str, Cookbook]) -> Cookbook:
-    """A cookbook by name: of those loaded, else installed, else built in.
+    """A cookbook by name: of those loaded, else built in, else installed.
 
     Raises ``AskedWrongly("unknown-cookbook")``, and ``BadCookbook`` when it cannot be imported.
     """
     if name in loaded:
         return loaded[name]
+    if name.isidentifier() and _exists(f"{LIBRARY}.{name}"):
+        return _cookbook_in(_import(f"{LIBRARY}.{name}"), name)
     from importlib.metadata import entry_points  # slow to import, and asked for last
 
     for point in entry_points(group=GROUP, name=name):
         return _cookbook_in(_import(point.module), name)
-    if name.isidentifier() and _exists(f"{LIBRARY}.{name}"):
-        return _cookbook_in(_import(f"{LIBRARY}.{name}"), name)
     raise _unknown(name, loaded)
 
 

@@ -40,7 +40,7 @@ def main(argv: List[str], stdin: BinaryIO, stdout: BinaryIO, state: str = "") ->
         say(told)
         from . import run  # while the plan is being made from them
 
-        return run.serve(command, told["facts"], stdin, say, state)
+        return run.serve(command, told, stdin, say, state)
     if command == "attach":
         from . import follow
 
@@ -81,7 +81,7 @@ def looked(command: str, rest: List[str], state: str) -> Optional[Mapping[str, A
     if command == "runs":
         return runs(state)
     if command == "releases":
-        return {**greeting(rest[0]), "type": "releases"}
+        return {**greeting(rest[0], states=True), "type": "releases"}
     if command == "survey":
         from . import survey
 

@@ -8,17 +8,18 @@ if TYPE_CHECKING:
     from .system import System
 
 
-def greeting(app: str = "") -> Dict[str, Any]:
+def greeting(app: str = "", *, states: bool = False) -> Dict[str, Any]:
     """The facts and, with ``app``, the releases that this node keeps of that app and the numbers
-    of its processes that somebody asked for."""
+    of its processes that somebody asked for.  Which releases run is asked for by ``states``: that
+    takes a program."""
     told: Dict[str, Any] = {"type": "facts", "facts": facts.look()}
     if app:
         from .realsystem import RealSystem
-        from .resources.releases import list_releases
+        from .resources.releases import kept_releases, list_releases
         from .wire import facts_from
 
         system = RealSystem(facts_from(told["facts"]))
-        told["releases"] = list_releases(system, app)
+        told["releases"] = (list_releases if states else kept_releases)(system, app)
         told["scale"] = _scale(system, app)
     return told
 

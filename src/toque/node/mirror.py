@@ -78,9 +78,17 @@ class Mirror:
     def has(self, commit: str) -> bool:
         return self.call("cat-file", "-e", f"{commit}^{{commit}}", check=False).code == 0
 
-    def keep(self, commit: str, ref: str) -> None:
-        """Keep a commit alive under a name; the next bundle may build upon it."""
-        self.call("update-ref", ref, commit)
+    def keep(self, commit: str, ref: str) -> bool:
+        """Keep a commit alive under a name; the next bundle may build upon it.
+
+        False when it is not here.
+        """
+        if self.call("update-ref", ref, commit, check=False).code == 0:
+            return True
+        if not self.has(commit):
+            return False
+        self.call("update-ref", ref, commit)  # raises what is in its way
+        return True
 
     def forget(self, ref: str) -> Result:
         return self.call("update-ref", "-d", ref, check=False)
@@ -98,6 +106,8 @@ class Mirror:
 
     def contents(self, oids: List[str]) -> List[str]:
         """The texts of small blobs, in the order asked for."""
+        if not oids:
+            return []
         asked = "".join(f"{oid}\n" for oid in oids).encode("ascii")
         return git.batch(self.call("cat-file", "--batch", stdin=asked).out)
 

@@ -32,12 +32,17 @@ if TYPE_CHECKING:
     from .caller import Caller
 
 Say = Callable[[Mapping[str, Any]], None]
-USUAL = ("directory", "file", "group", "link", "package", "service", "user")  # kinds in most plans
+# The kinds in most plans, and in those of deploys.
+USUAL = ("directory", "file", "group", "link", "package", "service", "user")
+DEPLOY = ("checkout", "venv", "file", "unit", "inspection", "intact", "instance", "current")
 
 
-def serve(mode: str, machine: Mapping[str, Any], stdin: BinaryIO, say: Any, state: str) -> int:
-    """Read an order and carry it out, writing its events to ``say``."""
-    for kind in USUAL:  # while the plan is being made
+def serve(mode: str, told: Mapping[str, Any], stdin: BinaryIO, say: Any, state: str) -> int:
+    """Read an order and carry it out, writing its events to ``say``.
+
+    ``told`` is what the plan is being made from meanwhile: see ``greeting.py``.
+    """
+    for kind in DEPLOY if "releases" in told else USUAL:
         TYPES[kind]
     line = stdin.readline()
     if not line.endswith(b"\n"):  # the controller needed no more than the facts, or was cut off
@@ -49,7 +54,7 @@ def serve(mode: str, machine: Mapping[str, Any], stdin: BinaryIO, say: Any, stat
             raise Refused("not-root", found=f"uid {os.geteuid()}")
         os.makedirs(state, mode=0o755, exist_ok=True)
         blobs.receive(order.get("blobs", ()), stdin, say, os.path.join(state, "blobs"))
-        walker = Walker(plan, identity, order, facts_from(machine), state)
+        walker = Walker(plan, identity, order, facts_from(told["facts"]), state)
         if mode == "apply":
             return apply(walker, stdin, say)
         walker.check(say)

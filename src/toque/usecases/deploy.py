@@ -73,6 +73,7 @@ def deploy(
     places: Sequence[Place],
     *,
     ref: str = "",
+    before: str = "",
     same: bool = False,
     allow_unsafe_migration: bool = False,
     balancers: Sequence[Place] = (),
@@ -86,6 +87,8 @@ def deploy(
     """Put ``ref`` (the app's branch when empty) of ``app`` on each place.
 
     With ``same`` each place gets the commit that it serves, with today's settings and variables.
+    ``before`` is the commit that a place most likely serves: what is sent is made for it while the
+    place is being connected to.
     Several places, or one behind ``balancers``, go together, ``batch`` (``2``, ``50%``) of them at
     a time; ``say`` is told each move of theirs (``many.py``).  Nodes ``without`` it get no visitors
     from the balancers until they are deployed to.  Migrations are run by the nodes that
@@ -129,7 +132,7 @@ def deploy(
             say=say,
         )
         if len(places) == 1 and not balancers:
-            return [_alone(many, places[0])]
+            return [_alone(many, places[0], before)]
         return [_deployed(one) for one in many.run()]
 
 
@@ -139,7 +142,7 @@ def _deployed(one: Served) -> Deployed:
     return Deployed(one.node, built.release.id, commit, subject, one.report)
 
 
-def _alone(many: Many, place: Place) -> Deployed:
+def _alone(many: Many, place: Place, before: str) -> Deployed:
     """One node does it all in one run: nobody has to be waited for."""
     site, app, scratch = many.site, many.app, many.scratch
     name = place.node.name
@@ -154,6 +157,7 @@ def _alone(many: Many, place: Place) -> Deployed:
                 delivery = delivery_of(
                     site, app, repository, ref=ref, scratch=scratch,
                     known=lambda: [str(entry["commit"]) for entry in session.releases],
+                    guess=before,
                 )  # fmt: skip
             numbers = session.scale
             delivery = many.on(name, delivery, numbers)

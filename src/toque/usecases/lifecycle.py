@@ -229,12 +229,14 @@ def delivery_of(
     ref: str,
     scratch: Path,
     known: Callable[[], Sequence[str]] = tuple,
+    guess: str = "",
 ) -> Delivery:
     """The release that ``ref`` (a branch, tag or commit) of ``repository`` becomes.
 
     ``known`` tells commits that the node has, so that only the rest is sent; it is called when all
-    else is done, because the node may take a while to answer.  ``scratch`` is a private directory
-    that outlives the delivery.  Raises ``Failed``: ``repository-empty``,
+    else is done, because the node may take a while to answer.  ``guess`` is one that it probably
+    has: what builds on it is made before.  ``scratch`` is a private directory that outlives the
+    delivery.  Raises ``Failed``: ``repository-empty``,
     ``commit-missing``, ``repository-unreachable``, ``private-key-in-tree``, and what
     ``packages_of`` raises.
     """
@@ -256,7 +258,11 @@ def delivery_of(
         login = login_of(app) if site.store.get(token_name(app.name)) else ""
         return Delivery(app, release, replace(source, url=app.repository, login=login), {})
     target = scratch / f"{commit}.bundle"
-    repository.bundle(commit, target, known())
+    if guess:
+        repository.bundle(commit, target, [guess])
+    there = known()
+    if not guess or guess not in there:
+        repository.bundle(commit, target, there)
     blob = blob_of(target)
     return Delivery(app, release, replace(source, bundle=blob), {blob.sha256: (blob, target)})
 

@@ -89,10 +89,12 @@ def receive(
     branch: str,
     app: str,
     tip: Callable[[str], str],
-    deploy: Callable[[str], None],
+    deploy: Callable[[str, str], None],
     say: Callable[[str], None],
 ) -> ToqueError | None:
     """Deploy the commit pushed to ``branch``; answer the others with a sentence.
+
+    ``deploy`` is given the commit, and the one that was there before it (empty without one).
 
     ``tip(branch)`` asks the repository.  Deploys of one repository go one after another, and a
     commit that is no longer the tip when its turn comes is left to the push that replaced it.
@@ -110,7 +112,7 @@ def receive(
                 say(f"{pushed.new[:12]} was replaced by {newest[:12]}, which is deployed instead")
                 continue
             try:
-                deploy(pushed.new)
+                deploy(pushed.new, "" if set(pushed.old) == {"0"} else pushed.old)
             except ToqueError as error:
                 failure = error
             _record(repository, pushed, failure)

@@ -1,5 +1,6 @@
 """A cookbook checks itself when it is made; loading names what is wrong and where."""
 
+import importlib.metadata
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,15 @@ def test_cookbooks_are_found_by_name(write):
         find("auhtor_book", loaded)
     assert caught.value.code == "unknown-cookbook"
     assert caught.value.trouble.hint == "did you mean 'author_book'?"
+
+
+def test_built_in_cookbook_is_not_replaced_by_what_is_installed(write, monkeypatch):
+    """Nor are the packages of this Python looked through for it."""
+    asked = []
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **wanted: asked.append(wanted))
+
+    assert find("nginx", {}).name == "nginx"
+    assert asked == []
 
 
 def test_names_that_could_reach_other_modules_are_unknown():

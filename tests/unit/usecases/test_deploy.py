@@ -126,10 +126,16 @@ class Repository:
         return "a subject"
 
     def bundle(self, commit: str, target: Path, known: Sequence[str] = ()) -> None:
-        target.write_bytes(b"bundle")
+        target.write_bytes(" ".join(["bundle", *known]).encode())
 
 
-def deliver(files: Mapping[str, bytes], tmp_path: Path, **app: Any) -> Any:
+def deliver(
+    files: Mapping[str, bytes],
+    tmp_path: Path,
+    known: Sequence[str] = (),
+    guess: str = "",
+    **app: Any,
+) -> Any:
     site: Any = SimpleNamespace(
         project=SimpleNamespace(repository=lambda app: "/repo"),
         export=lambda files: b"exported==1\n# " + b", ".join(sorted(files.values())),
@@ -138,7 +144,28 @@ def deliver(files: Mapping[str, bytes], tmp_path: Path, **app: Any) -> Any:
         store=SimpleNamespace(get=lambda name: None),
     )
     wanted = replace(APP, **app)
-    return delivery_of(site, wanted, Repository(files), ref="main", scratch=tmp_path)
+    return delivery_of(
+        site, wanted, Repository(files), ref="main", scratch=tmp_path,
+        known=lambda: known, guess=guess,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("known", "guess", "beyond"),
+    [
+        (["a", "b"], "", "a b"),
+        (["a", "b"], "b", "b"),  # it has what it was thought to have
+        (["a", "c"], "b", "a c"),  # it has not: made again
+        ([], "b", ""),
+    ],
+)
+def test_what_is_sent_builds_on_what_the_node_has(
+    tmp_path: Path, known: Sequence[str], guess: str, beyond: str
+) -> None:
+    delivery = deliver({"requirements.txt": b""}, tmp_path, known, guess)
+
+    ((_, path),) = delivery.files.values()
+    assert path.read_text() == f"bundle {beyond}".strip()
 
 
 def test_app_without_a_lock_is_told_before_a_node_is_asked(tmp_path: Path) -> None:

@@ -25,13 +25,15 @@ class Deploys:
         self.folder = folder
         self.tip = tip
         self.done: list[str] = []
+        self.before: list[str] = []  # what was said to serve, most likely
         self.said: list[str] = []
         self.fail: ToqueError | None = None
         self.begun = threading.Event()
         self.go = threading.Event()
         self.go.set()
 
-    def deploy(self, commit: str) -> None:
+    def deploy(self, commit: str, before: str) -> None:
+        self.before.append(before)
         self.begun.set()
         assert self.go.wait(10)
         if self.fail is not None:
@@ -94,7 +96,14 @@ def test_pushed_commit_is_deployed_and_recorded(deploys: Deploys) -> None:
     failure = deploys.receive(Pushed(OLD, NEW, MAIN))
 
     assert (failure, deploys.done, deploys.said) == (None, [NEW], [])
+    assert deploys.before == [OLD]
     assert push.last_record(deploys.folder) == {"commit": NEW, "exit": 0, "code": ""}
+
+
+def test_first_push_of_a_branch_has_nothing_before_it(deploys: Deploys) -> None:
+    deploys.receive(Pushed(NOTHING, NEW, MAIN))
+
+    assert (deploys.done, deploys.before) == ([NEW], [""])
 
 
 def test_failure_is_returned_and_recorded(deploys: Deploys) -> None:

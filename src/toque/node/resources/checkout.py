@@ -98,9 +98,11 @@ class Checkout(Resource):
         with lent(system, self.mirror, self._access, self.url) as mirror:
             mirror.make()
             mirror.unlock()
-            if not mirror.has(self.commit):
+            # What was sent is taken in unasked: each program that is started takes its time.
+            if self.bundle is not None or not mirror.has(self.commit):
                 self._fetch(mirror)
-        mirror.keep(self.commit, self._ref)
+        if not mirror.keep(self.commit, self._ref):
+            raise self._missing()
         tree = mirror.tree(self.commit)
         self._judge(tree)
         self._note(mirror, tree)
@@ -152,21 +154,20 @@ class Checkout(Resource):
                 system.remove(f"{above}/{name}")
 
     def _fetch(self, mirror: Mirror) -> None:
-        where = "the mirror on the node"
         if self.bundle is not None:
-            where = "what was sent"
             mirror.unbundle(self.bundle, self._handed_over)
         elif self.url is not None:
-            where = self.url
             mirror.fetch(self.url, self.commit, self._ref, self.refs)
-        if not mirror.has(self.commit):
-            raise StepFailed(
-                "commit-missing",
-                f"commit {self.commit[:12]} is not in the repository",
-                expected=f"commit {self.commit}",
-                found=f"no such commit in {where}",
-                hint="push the commit first; git branch -r --contains COMMIT shows where it is",
-            )
+
+    def _missing(self) -> StepFailed:
+        where = self.url or ("the mirror on the node" if self.bundle is None else "what was sent")
+        return StepFailed(
+            "commit-missing",
+            f"commit {self.commit[:12]} is not in the repository",
+            expected=f"commit {self.commit}",
+            found=f"no such commit in {where}",
+            hint="push the commit first; git branch -r --contains COMMIT shows where it is",
+        )
 
     @property
     def _access(self) -> Access:

@@ -68,7 +68,6 @@ class Instance(Resource):
         return {"answering": True}
 
     def found(self, system: System) -> Optional[State]:
-        system.forget(UNITS)
         if (
             not choose(system).state(self.unit).alive
             or rehearsal.begun(system, self.unit) is not None
@@ -150,7 +149,7 @@ class Instance(Resource):
         while system.monotonic() < until:
             there = self._is_socket(system)
             if (there and not last.good) or system.monotonic() - looked >= LOOK_S:
-                first = self._look(system, init, first)
+                first = self._look(system, init, first, again=looked >= 0.0)
                 looked = system.monotonic()
             if not last.good and looked - read >= READ_S:
                 read = looked
@@ -179,9 +178,20 @@ class Instance(Resource):
             system.sleep(POLL_S)
         raise self._silent(init, last)
 
-    def _look(self, system: System, init: InitSystem, first: Optional[UnitState]) -> UnitState:
-        """The unit as it was at the first look.  Raises when it has ended since."""
-        system.forget(UNITS)
+    def _look(
+        self,
+        system: System,
+        init: InitSystem,
+        first: Optional[UnitState],
+        *,
+        again: bool = True,
+    ) -> UnitState:
+        """The unit as it was at the first look.  Raises when it has ended since.
+
+        Not ``again``: what this step has been told of it already will do.
+        """
+        if again:
+            system.forget(UNITS)
         state = init.state(self.unit)
         if _ended(state, first or state):
             raise self._exited(init, state, ())

@@ -122,9 +122,26 @@ class Releases(Resource):
 
 
 def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
+    """``kept_releases``, each with ``running``: whether its app server or a worker of it is."""
+    releases = kept_releases(system, app)
+    units = {release["id"]: unit_name(app, release["id"]) for release in releases}
+    init = choose(system)
+    if units:  # one question for all of them
+        init.prefetch([*units.values()])
+    return [
+        {
+            **release,
+            "running": init.state(units[release["id"]]).running
+            or bool(workers.alive(system, app, release["id"])),
+        }
+        for release in releases
+    ]
+
+
+def kept_releases(system: System, app: str) -> List[Dict[str, Any]]:
     """The releases on a node, the latest deployed first.
 
-    Each has ``id``, ``commit``, ``created``, ``current``, ``running``, ``deployed_at`` (times in
+    Each has ``id``, ``commit``, ``created``, ``current``, ``deployed_at`` (times in
     ISO 8601, UTC; empty when it never served) and ``environment``: keyed digests of its variables
     by name, None when it was made without.  ``turn`` counts the switches up to its last one (0 when
     it never served): clocks are set, the order of the record stays.  ``left`` says that somebody
@@ -138,13 +155,11 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
     switched = {s["release"]: s for s in history}
     turns = {s["release"]: turn for turn, s in enumerate(history, 1)}
     gone = left(history)
-    init = choose(system)
     records = read_migrated(system, app)
-    names = [name for name in system.names(directory) if is_release(name)]
-    if names:  # one question for all of them
-        init.prefetch([unit_name(app, name) for name in names])
     releases = []
-    for name in names:
+    for name in system.names(directory):
+        if not is_release(name):
+            continue
         written = _described(system, f"{directory}/{name}")
         if not written.get("commit"):
             continue
@@ -155,8 +170,6 @@ def list_releases(system: System, app: str) -> List[Dict[str, Any]]:
                 "created": str(written.get("created", "")),
                 "environment": written.get("environment"),
                 "current": name == current,
-                "running": init.state(unit_name(app, name)).running
-                or bool(workers.alive(system, app, name)),
                 "turn": turns.get(name, 0),
                 "deployed_at": str(switched.get(name, {}).get("at", "")),
                 "left": name in gone,

@@ -12,6 +12,7 @@ from ..record import dataclass
 from ..resource import Invalid, Resource, State
 from ..system import System
 
+UNITS = frozenset({"units"})
 _NAME = re.compile(r"[A-Za-z0-9:_.@-]+\.(service|socket|timer|target|path|mount|slice)\Z")
 
 
@@ -32,7 +33,8 @@ class Unit(Resource):
     absent: bool = False
 
     kind: ClassVar[str] = "unit"
-    disturbs: ClassVar[Optional[FrozenSet[str]]] = frozenset({"units"})
+    # What it asks of the init system after a change is not asked once more.
+    disturbs: ClassVar[Optional[FrozenSet[str]]] = frozenset()
 
     @property
     def path(self) -> str:
@@ -75,7 +77,7 @@ class Unit(Resource):
         if "content" in keys:
             init.examine(self.name, self.content)
             system.write(self.path, self.content.encode())
-            system.forget(self.disturbs)
+            system.forget(UNITS)
         try:
             init.load(self.name)
         except StepFailed:
@@ -87,7 +89,7 @@ class Unit(Resource):
             system.remove(self.path)
         else:
             system.write(self.path, before)
-        system.forget(self.disturbs)
+        system.forget(UNITS)
         try:
             if before is None:
                 choose(system).unload(self.name)

@@ -126,6 +126,20 @@ def test_a_commit_that_was_not_sent_is_missing(system, repository, sent, checkou
     assert later in error.expected
 
 
+def test_a_release_whose_name_cannot_be_kept_says_why(system, repository, sent, checkout):
+    """Not that its commit is missing, which it is not."""
+    commit = repository.commit(FILES)
+    fixed(system, checkout(commit, bundle=sent(repository)))
+    refs = Path(system.top, "srv/www/shop/repo.git/refs/toque")
+    (refs / "000000000000-000000").mkdir()
+    (refs / "000000000000-000000/in-the-way").write_text(f"{commit}\n")
+
+    error = failure(system, checkout(commit, release_id="000000000000-000000"))
+
+    assert error.code == "command-failed"
+    assert "000000000000-000000" in "\n".join(error.log)
+
+
 def test_a_kept_commit_needs_neither_bundle_nor_network(system, repository, sent, checkout):
     commit = repository.commit(FILES)
     fixed(system, checkout(commit, bundle=sent(repository)))

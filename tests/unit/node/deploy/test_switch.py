@@ -21,7 +21,7 @@ from toque.node.probe import Answer
 from toque.node.resources import current, instance, releases, retired
 from toque.node.resources.current import Current
 from toque.node.resources.instance import Instance
-from toque.node.resources.releases import Releases, list_releases, surplus_releases
+from toque.node.resources.releases import Releases, kept_releases, list_releases, surplus_releases
 from toque.node.resources.retired import Retired
 from toque.node.sockets import Traffic, look, ports, traffic
 
@@ -780,9 +780,12 @@ def test_the_list_of_releases_names_what_serves_and_since_when(system, init, rel
     asked = []
     init.prefetch = asked.append
 
+    kept = kept_releases(system, "shop")
+    assert asked == []  # this is told on each connection: no program is started for it
     listed = list_releases(system, "shop")
 
     assert [sorted(units) for units in asked] == [[unit(OLD), unit(NEW)]]  # all at once
+    assert kept == [{k: v for k, v in one.items() if k != "running"} for one in listed]
     assert [r["id"] for r in listed] == [OLD, NEW]
     assert [r["current"] for r in listed] == [True, False]
     assert [r["running"] for r in listed] == [True, False]
