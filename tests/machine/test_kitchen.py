@@ -12,14 +12,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from toque.errors import Failed
+from toque.errors import AskedWrongly, Failed
 from toque.kitchen import api, images, network, verify
+from toque.kitchen.drivers import chroot, layers
 from toque.kitchen.drivers.overlay import mounted
 from toque.kitchen.machine import Machine
 from toque.kitchen.process import rooted_in, with_argument
@@ -211,6 +214,104 @@ def test_a_power_cut_kills_everything_at_once_and_start_boots_again(bench: Bench
     assert [s.state for s in api.all_machines(bench.kitchen)] == ["stopped"]
     api.start(bench.kitchen, "cut")
     assert bench.ssh(machine, "cat", "/root/kept") == "kept"
+
+
+def test_a_snapshot_is_what_the_machine_was(bench: Bench):
+    """Files that were added, changed, removed and replaced; of a machine that ran, and in a row."""
+    machine = bench.create("kept")
+    write = "mkdir -p /srv/d && echo {0} >/srv/d/file && echo {0} >/srv/{0} && rm -f /etc/issue"
+    bench.run(machine, "sh", "-c", write.format("first"))
+    api.snapshot(bench.kitchen, machine.name, "first")
+    assert api.running(bench.kitchen, machine.name)
+    bench.run(machine, "sh", "-c", "rm -r /srv/d && " + write.format("second"))
+    bench.run(machine, "sh", "-c", "echo back >/etc/issue")
+    api.snapshot(bench.kitchen, machine.name, "second")
+    bench.run(machine, "sh", "-c", "rm -r /srv/*; touch /srv/neither")
+    look = "cd /srv; echo *; cat d/file; cat /etc/issue 2>&1 | head -1"
+
+    for state, seen in (
+        ("first", "d first\nfirst\ncat: /etc/issue: No such file or directory"),
+        ("second", "d first second\nsecond\nback"),
+        ("first", "d first\nfirst\ncat: /etc/issue: No such file or directory"),
+    ):
+        api.restore(bench.kitchen, machine.name, state)
+        assert bench.ssh(machine, f"'{look}'".replace("'", "")) == seen
+        bench.run(machine, "sh", "-c", "rm -r /srv/*")
+
+    assert api.snapshots(bench.kitchen, machine.name) == ["first", "second"]
+    for state, code in (("first", "kitchen-snapshot-taken"), ("../x", "kitchen-bad-name")):
+        with pytest.raises(AskedWrongly) as caught:
+            api.snapshot(bench.kitchen, machine.name, state)
+        assert caught.value.code == code
+    with pytest.raises(AskedWrongly) as caught:
+        api.restore(bench.kitchen, machine.name, "frist")
+    assert caught.value.code == "kitchen-snapshot-unknown"
+    assert "first" in caught.value.trouble.hint
+    api.destroy(bench.kitchen, machine.name)
+    assert bench.traces() == []
+
+
+def test_a_snapshot_or_restore_that_was_killed_anywhere_loses_neither(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    """At each step the files are those of before or those of the snapshot, whole."""
+    machine = bench.create("cut")
+    bench.run(machine, "sh", "-c", "echo kept >/srv/file")
+    api.stop(bench.kitchen, machine.name)
+    driver = bench.kitchen.driver(machine)
+    points = 0
+
+    def cut_at(point: int, work: Callable[[], None]) -> bool:
+        """Whether the work came to its end before its ``point``-th step on files."""
+        left = point
+
+        def step(real: Callable[..., Any]) -> Callable[..., Any]:
+            def stepped(*args: Any, **options: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    raise Killed
+                return real(*args, **options)
+
+            return stepped
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", step(Path.rename))
+            patch.setattr(Path, "replace", step(Path.replace))
+            patch.setattr(Path, "mkdir", step(Path.mkdir))
+            for module in (layers, chroot):
+                patch.setattr(module, "tool", step(module.tool))
+            try:
+                work()
+            except Killed:
+                return False
+            return True
+
+    def file() -> str:
+        api.start(bench.kitchen, machine.name)
+        text = bench.run(machine, "cat", "/srv/file")
+        api.stop(bench.kitchen, machine.name)
+        return text
+
+    while not cut_at(points, partial(driver.snapshot, machine, f"s{points}")):
+        points += 1
+        assert file() == "kept"
+    made = api.snapshots(bench.kitchen, machine.name)[-1]
+    again = 0
+    while True:
+        api.start(bench.kitchen, machine.name)
+        bench.run(machine, "sh", "-c", "echo changed >/srv/file")
+        api.stop(bench.kitchen, machine.name)
+        if cut_at(again, partial(driver.restore, machine, made)):
+            break
+        again += 1
+        assert file() in ("kept", "changed")
+    assert file() == "kept"
+    assert (points >= 4, again >= 3) == (True, True)
+
+
+class Killed(BaseException):
+    """The end of a process, for the moment."""
 
 
 def test_a_stopped_machine_is_started_by_create(bench: Bench):

@@ -167,6 +167,56 @@ def reboot(name: str) -> None:
 
 
 @kitchen.command()
+@click.argument("state")
+@suite_argument
+@json_option
+def snapshot(state: str, name: str, as_json: bool) -> None:
+    """Keep what SUITE's machine is now under the name STATE.
+
+    A machine that runs is stopped in order and booted again.
+
+    toque kitchen snapshot converged
+    """
+    cook, machine = bootstrap.open_kitchen(), _machine_name(name)
+    api.snapshot(cook, machine, state)
+    if as_json:
+        asked.tell({"machine": machine, "snapshot": state})
+    else:
+        click.echo(f"{machine}: kept as {state}")
+
+
+@kitchen.command()
+@click.argument("state")
+@suite_argument
+@json_option
+def restore(state: str, name: str, as_json: bool) -> None:
+    """Put SUITE's machine back to the state that was kept as STATE.
+
+    What has changed since is gone; later snapshots stay.
+    """
+    cook, machine = bootstrap.open_kitchen(), _machine_name(name)
+    api.restore(cook, machine, state)
+    if as_json:
+        asked.tell({"machine": machine, "restored": state})
+    else:
+        click.echo(f"{machine}: is as it was at {state}")
+
+
+@kitchen.command("snapshots")
+@suite_argument
+@json_option
+def list_snapshots(name: str, as_json: bool) -> None:
+    """List what was kept of SUITE's machine, the oldest first."""
+    cook, machine = bootstrap.open_kitchen(), _machine_name(name)
+    there = api.snapshots(cook, machine)
+    if as_json:
+        asked.tell({"machine": machine, "snapshots": there})
+        return
+    for state in there:
+        click.echo(state)
+
+
+@kitchen.command()
 @suite_argument
 @json_option
 def destroy(name: str, as_json: bool) -> None:

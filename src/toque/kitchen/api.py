@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import AskedWrongly
+from ..errors import AskedWrongly, nearest
 from .choose import AUTO, choose
 from .driver import Driver, Progress
 from .drivers.chroot import Chroot
@@ -143,6 +143,60 @@ def power_cut(kitchen: Kitchen, name: str) -> None:
     with kitchen.store.lock(checked(name)):
         machine = find(kitchen, name)
         kitchen.driver(machine).kill(machine)
+
+
+def snapshot(kitchen: Kitchen, name: str, state: str) -> None:
+    """Keep what a machine's files are as ``state``; one that runs is stopped for it and booted.
+
+    Raises ``AskedWrongly``: ``kitchen-bad-name``, ``kitchen-snapshot-taken``.
+    """
+    checked(state, "snapshot")
+    with kitchen.store.lock(checked(name)):
+        machine = find(kitchen, name)
+        driver = kitchen.driver(machine)
+        if state in driver.snapshots(machine):
+            raise AskedWrongly(
+                "kitchen-snapshot-taken",
+                f"machine {name} has a snapshot {state} already",
+                expected="a name that is free",
+                found=f"taken: {', '.join(driver.snapshots(machine))}",
+                hint=f"toque kitchen restore {state} {name} goes back to it",
+            )
+        ran = driver.running(machine)
+        driver.stop(machine)  # in order, so that what it has in memory is in its files
+        driver.snapshot(machine, state)
+        if ran:
+            driver.start(machine)
+
+
+def restore(kitchen: Kitchen, name: str, state: str) -> None:
+    """Give a machine the files of a snapshot; one that runs loses its power, and is booted again.
+
+    Raises ``AskedWrongly("kitchen-snapshot-unknown")``.
+    """
+    with kitchen.store.lock(checked(name)):
+        machine = find(kitchen, name)
+        driver = kitchen.driver(machine)
+        there = driver.snapshots(machine)
+        if state not in there:
+            raise AskedWrongly(
+                "kitchen-snapshot-unknown",
+                f"machine {name} has no snapshot {state}",
+                expected=f"one of {', '.join(there)}" if there else "a snapshot that was made",
+                found=state,
+                hint=nearest(state, there) or f"toque kitchen snapshot {state} {name}",
+            )
+        ran = driver.running(machine)
+        driver.kill(machine)
+        driver.restore(machine, state)
+        if ran:
+            driver.start(machine)
+
+
+def snapshots(kitchen: Kitchen, name: str) -> list[str]:
+    """What was kept of a machine, the oldest first."""
+    machine = find(kitchen, name)
+    return kitchen.driver(machine).snapshots(machine)
 
 
 def running(kitchen: Kitchen, name: str) -> bool:

@@ -46,6 +46,18 @@ class Driver(Protocol):
         """Cut its power: every process dies at once and nothing is told."""
         ...
 
+    def snapshot(self, machine: Machine, name: str) -> None:
+        """Keep the files of a machine that is stopped under a name that is free."""
+        ...
+
+    def restore(self, machine: Machine, name: str) -> None:
+        """Give a machine that is stopped the files that it had at that snapshot."""
+        ...
+
+    def snapshots(self, machine: Machine) -> list[str]:
+        """What was kept, the oldest first."""
+        ...
+
     def destroy(self, machine: Machine) -> None:
         """Take away all of it, whatever half state it is in.  Safe to repeat."""
         ...

@@ -154,12 +154,12 @@ def allowed(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def checked(name: str) -> str:
-    """A machine name that is safe as a host name and as a file name."""
+def checked(name: str, what: str = "machine") -> str:
+    """A name that is safe as a host name and as a file name."""
     if not NAME.fullmatch(name):
         raise AskedWrongly(
             "kitchen-bad-name",
-            f"'{name}' cannot be the name of a machine",
+            f"'{name}' cannot be the name of a {what}",
             expected="lower-case letters, digits and inner hyphens, at most 40",
             found=name,
         )

@@ -4,6 +4,7 @@ Separate files, packages, keys and services, but this host's kernel, host name, 
 network: no boundary for hostile code.  It listens on 127.0.0.1 only, on ports chosen free.
 
     folder/keys, root, console.log, init.json (the identity of supervisord)
+    folder/snapshots/NAME   copies of root
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ..state import Record, Store, replace
 
 LOOPBACK = "127.0.0.1"
 STOP_S = 95.0
+RESTORED = "restored"
 
 # name, major, minor (Documentation/admin-guide/devices.txt)
 DEVICES = (
@@ -153,6 +155,7 @@ class Chroot:
 
     def _boot(self, machine: Machine) -> None:
         self.kill(machine)
+        self._mend(machine)
         script = Path(boot_chroot.__file__).read_bytes()
         done = self.exec(machine, ["/usr/bin/python3", "-I", "-"], script)
         if done.returncode != 0:
@@ -185,6 +188,24 @@ class Chroot:
     def kill(self, machine: Machine) -> None:
         clear_out(machine.root)
         (machine.folder / "init.json").unlink(missing_ok=True)
+
+    def snapshot(self, machine: Machine, name: str) -> None:
+        _copied(machine.root, machine.folder / "snapshots" / name)
+
+    def restore(self, machine: Machine, name: str) -> None:
+        _copied(machine.folder / "snapshots" / name, machine.folder / RESTORED)
+        self._mend(machine)
+
+    def _mend(self, machine: Machine) -> None:
+        """A restored tree that is whole takes the place of what is left of the old one."""
+        restored = machine.folder / RESTORED
+        if restored.is_dir():
+            tool(["rm", "-rf", "--one-file-system", "--", str(machine.root)])
+            restored.rename(machine.root)
+
+    def snapshots(self, machine: Machine) -> list[str]:
+        there = [p for p in (machine.folder / "snapshots").glob("*") if "_" not in p.name]
+        return [p.name for p in sorted(there, key=lambda p: p.stat().st_ctime_ns)]
 
     def destroy(self, machine: Machine) -> None:
         self.kill(machine)
@@ -227,6 +248,17 @@ class Chroot:
         except (FileNotFoundError, ValueError):
             return None
         return found
+
+
+def _copied(tree: Path, place: Path) -> Path:
+    """A copy of a tree, at ``place`` only when it is whole."""
+    staged = place.with_name(f"partial_{place.name}")
+    for left in (staged, place):
+        tool(["rm", "-rf", "--one-file-system", "--", str(left)])
+    place.parent.mkdir(exist_ok=True)
+    tool(["cp", "-a", "--reflink=auto", str(tree), str(staged)])
+    staged.rename(place)
+    return place
 
 
 def _can_listen(port: int) -> bool:

@@ -1,6 +1,7 @@
 """Machines with a real systemd: an overlay on an image, booted by systemd-nspawn.
 
 folder/keys, upper, work, apt   made by create
+folder/snapshots, below.json    see layers.py
 folder/root                     the overlay, mounted while the machine exists
 folder/keeper.json, boot.json   see keeper.py
 """
@@ -25,7 +26,8 @@ from ..driver import Progress
 from ..machine import ENVIRONMENT, STANDARD_PORTS, Machine, Spec, Verdict
 from ..process import alive, detached, send, stopped, until, with_argument
 from ..state import Record, Store
-from .overlay import mount, unmount
+from . import layers
+from .overlay import mount, mounted, unmount
 
 # systemd(1): what `machinectl poweroff` and `reboot` send to the machine's first process.
 POWER_OFF = signal.SIGRTMIN + 4
@@ -160,7 +162,10 @@ class Nspawn:
                 expected=str(image),
                 hint=f"toque kitchen destroy {machine.name}",
             )
-        mount(machine.root, [folder / "apt", image], folder / "upper", folder / "work")
+        if not mounted(machine.root):
+            layers.mend(folder)
+        lower = [*layers.trees(folder), folder / "apt", image]
+        mount(machine.root, lower, folder / "upper", folder / "work")
 
     def start(self, machine: Machine) -> None:
         if not self.running(machine):
@@ -245,11 +250,25 @@ class Nspawn:
             until(lambda: not with_argument(config), 5.0)
             cgroups.cut(groups)
 
+    def snapshot(self, machine: Machine, name: str) -> None:
+        unmount(machine.root)
+        layers.mend(machine.folder)
+        layers.keep(machine.folder, name)
+
+    def restore(self, machine: Machine, name: str) -> None:
+        unmount(machine.root)
+        layers.mend(machine.folder)
+        layers.go_back(machine.folder, name)
+
+    def snapshots(self, machine: Machine) -> list[str]:
+        return layers.names(machine.folder)
+
     def destroy(self, machine: Machine) -> None:
         self.kill(machine)
         cgroups.remove(self._groups(machine))
         unmount(machine.root)
-        packages.take_back(self.store, machine.release, machine.folder / "upper")
+        for tree in (machine.folder / "upper", *layers.trees(machine.folder)):
+            packages.take_back(self.store, machine.release, tree)
         self._forget(machine.name)
         with self.store.lock("network"):
             self.store.remove_folder(machine.name)
