@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .adapters import hostkeys, ssh, target
+from .errors import AskedWrongly
 from .fleet.node import Node
 from .fleet.project import KEPT, Project, find_project, load_project
 from .usecases.place import Place
@@ -90,17 +92,28 @@ def _reach(node: Node) -> tuple[str, int]:
 
 
 def cookbook_packages(project: Project, lock: Lock) -> Path:
-    """The folder with the packages of a lock, fetched when it is not there."""
-    from .adapters import uvlock  # only who has dependencies pays for it
+    """The folder with the packages of a lock: vendored, or fetched when it is not there."""
+    from .adapters import uvlock, vendored  # only who has dependencies pays for it
 
+    if lock.vendor is not None:
+        return vendored.checked(lock, lock.vendor, project.directory)
     return uvlock.install(lock, _kept_cookbooks(project), build=not project.apart)
+
+
+def vendor_cookbooks(project: Project, lock: Lock, folder: str, directory: Path) -> Lock:
+    """The lock, its packages put into the ``folder`` of the ``directory``."""
+    from .adapters import uvlock, vendored
+
+    there = uvlock.install(lock, _kept_cookbooks(project), build=not project.apart)
+    return replace(lock, vendor=vendored.put(lock, there, directory, folder))
 
 
 def altered_cookbook_packages(project: Project, lock: Lock) -> tuple[str, ...]:
     """The files of those packages that are not as the lock's hashes have them."""
     from .adapters import uvlock
 
-    return uvlock.altered(lock, _kept_cookbooks(project), build=not project.apart)
+    there = cookbook_packages(project, lock)
+    return uvlock.altered(lock, there, _kept_cookbooks(project), build=not project.apart)
 
 
 def _kept_cookbooks(project: Project) -> Path:
@@ -238,6 +251,23 @@ def folder_tree(directory: Path) -> Tree:
     from .adapters import trees
 
     return trees.FolderTree(directory)
+
+
+def files_to_carry(folder: Path) -> Sequence[str]:
+    """The files below a folder, without those that git ignores there."""
+    from .adapters import trees
+
+    return trees.files_below(folder)
+
+
+def known_secrets(project: Project) -> dict[str, str]:
+    """The project's secrets by name, as far as the identities here open them."""
+    try:
+        return open_site(project).store.texts()
+    except AskedWrongly as error:
+        if error.code not in ("identity-missing", "identity-wrong"):
+            raise
+        return {}
 
 
 def branch_of(directory: Path) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..detect.tree import PASSED_OVER, largest, worth_reading
-from .git import Repository
+from .git import Repository, git
 
 MOST = 20_000  # files of a folder; what comes after is not looked at
 
@@ -41,6 +41,22 @@ class CommitTree:
 
     def read(self, path: str) -> bytes | None:
         return self._contents.get(path)
+
+
+def files_below(folder: Path) -> list[str]:
+    """Every file and link below a folder; in a work tree of git, those that git does not ignore."""
+    listed = git(
+        "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard",
+        check=False,
+    )  # fmt: skip
+    if listed.returncode == 0:
+        names = {os.fsdecode(name) for name in listed.stdout.split(b"\0") if name}
+    else:
+        walk = os.walk(folder)
+        names = {os.path.relpath(os.path.join(top, n), folder) for top, _, ns in walk for n in ns}
+    paths = (folder / name for name in names)
+    there = [p for p in paths if p.is_symlink() or p.is_file()]  # git knows of removed ones, too
+    return sorted(path.relative_to(folder).as_posix() for path in there)
 
 
 class FolderTree:

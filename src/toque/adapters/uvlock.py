@@ -31,7 +31,8 @@ PYTHON = "3.11"  # the oldest that Toque runs on
 KEPT = 5  # folders of packages, so that going back to an earlier commit fetches nothing
 # A process has one Jinja: a cookbook that needs it gets one that suits Toque's templates, too.
 OURS = ("jinja2>=3.1.6,<4",)
-_UVS_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
+_UVS_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
+_UNREACHED = re.compile("error sending request|Could not resolve host|Connection refused")
 _PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)")
 _GIT = re.compile(r"([A-Za-z0-9._-]+)\s*@\s*git\+(\S+)@([0-9a-f]{40,64})(?:#(\S+))?")
 
@@ -46,7 +47,7 @@ def resolve(
     """A lock for ``manifests`` that keeps what ``before`` says, but for the packages ``newer``.
 
     Nothing is built when ``build`` is false.  Raises ``AskedWrongly("cookbooks-conflict")``,
-    ``AskedWrongly("lock-unresolvable")``.
+    ``AskedWrongly("lock-unresolvable")``, ``Failed("lock-offline")``.
     """
     newer = {normal(name) for name in newer}
     direct = {named(need): (one, need) for one in manifests for need in one.needs}
@@ -109,7 +110,7 @@ def _chosen(
         if done.returncode != 0 and build:
             done = _uv(command, scratch)
         if done.returncode != 0:
-            raise _unresolvable(done, manifests)
+            raise _unreached(done) or _unresolvable(done, manifests)
         return read_pins(out.read_text("utf-8"))
 
 
@@ -166,12 +167,11 @@ def install(lock: Lock, folder: Path, *, build: bool = True) -> Path:
     return kept
 
 
-def altered(lock: Lock, folder: Path, *, build: bool = True) -> tuple[str, ...]:
-    """The files of the packages below ``folder`` that are not as the lock's hashes have them.
+def altered(lock: Lock, kept: Path, folder: Path, *, build: bool = True) -> tuple[str, ...]:
+    """The files of the packages ``kept`` that are not as the lock's hashes have them.
 
-    They are compared with a copy that is made again.  Raises as ``install``.
+    They are compared with a copy that is made again, below ``folder``.  Raises as ``install``.
     """
-    kept = install(lock, folder, build=build)
     with _fetched(lock, folder, build) as fresh:
         there, wanted = _contents(kept), _contents(fresh)
     return tuple(sorted(p for p in there.keys() | wanted.keys() if there.get(p) != wanted.get(p)))
@@ -197,15 +197,21 @@ def _fetched(lock: Lock, folder: Path, build: bool) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _contents(folder: Path) -> dict[str, str]:
-    """Digests of what the packages consist of, without what uv and Python write beside it."""
-    found = {}
+def package_files(folder: Path) -> Iterator[str]:
+    """What the packages in a folder consist of, without what uv and Python write beside it."""
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
         ours = path.parent.name.endswith(".dist-info") and path.name in _UVS_OWN
-        if path.is_file() and not ours and "__pycache__" not in name.parts and str(name) != ".lock":
-            found[str(name)] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+        made = "__pycache__" in name.parts or name.parts[0] in (".lock", "bin")
+        if path.is_file() and not ours and not made:
+            yield name.as_posix()
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    return {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in package_files(folder)
+    }
 
 
 def _kinds(lock: Lock) -> tuple[list[Package], list[Package]]:
@@ -233,7 +239,7 @@ def _install(packages: Sequence[Package], scratch: Path, number: int, build: boo
             f"the packages of {FILE} cannot be had",
             expected=", ".join(f"{p.name} {p.state}" for p in packages[:8]),
             found=next((w for w in words if any(n in w for n in names)), words[0]),
-            hint="with a network: toque lock fetches them; then no run needs it again",
+            hint="with a network: toque vendor puts them into the project, toque export into a file",
             log=words[-12:],
             place=FILE,
         )
@@ -311,6 +317,22 @@ def _words(done: subprocess.CompletedProcess[bytes]) -> list[str]:
     lines = done.stderr.decode("utf-8", "replace").splitlines()
     words = [re.sub(r"^\s*(error|cause)[: ]*", "", line).strip() for line in lines]
     return [word for word in words if word] or [f"status {done.returncode}"]
+
+
+def _unreached(done: subprocess.CompletedProcess[bytes]) -> Failed | None:
+    """The error when what was asked is not reached; none when it has answered."""
+    words = _words(done)
+    why = [word for word in words if _UNREACHED.search(word)]
+    if not why:
+        return None
+    return Failed(
+        "lock-offline",
+        "the index or repository of a dependency is not reached",
+        expected="a network, or everything that is asked for in uv's cache",
+        found=next((word for word in words if "://" in word), why[0]),
+        hint="runs need no network once packages are fetched or vendored; toque lock does",
+        log=words[-12:],
+    )
 
 
 def _unresolvable(

@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from ..ahead import Ahead
 from ..errors import AskedWrongly, nearest
 from ..fleet.app import App
 from ..fleet.project import Project
+from ..usecases import locking
 from ..usecases.converge import Stop
 from ..usecases.place import Place
 from ..usecases.site import Site
@@ -106,6 +108,16 @@ def here() -> tuple[Project, Site]:
     """The project around the current directory."""
     project = ahead().project or bootstrap.open_project()
     return project, bootstrap.open_site(project)
+
+
+def project_or_cookbooks() -> Project:
+    """The project around the current directory, or the cookbooks in it."""
+    try:
+        return bootstrap.open_project()
+    except AskedWrongly as error:
+        if error.code != "no-project":
+            raise
+        return locking.repository(Path.cwd())
 
 
 def places(project: Project, target: str) -> list[Place]:

@@ -31,7 +31,7 @@ def lock(check: bool, as_json: bool) -> None:
 
     Works on the cookbooks of toque.toml, or on those of the current directory without one.
     """
-    project = _project()
+    project = asked.project_or_cookbooks()
     manifests = manifests_in(project)
     sources_in_project(project, manifests)  # entry points that lead nowhere are told now
     before = read_lock(project.directory)
@@ -57,7 +57,7 @@ def update(name: tuple[str, ...], as_json: bool) -> None:
 
     A package from a repository gets the commit that its branch or tag is at now.
     """
-    project = _project()
+    project = asked.project_or_cookbooks()
     before = locking.need_lock(project, read_lock(project.directory))
     _lock(project, before, locking.known(before, name), as_json)
 
@@ -67,7 +67,7 @@ def update(name: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def why(name: str, as_json: bool) -> None:
     """Say which cookbooks bring the package NAME in, and in which words."""
-    project = _project()
+    project = asked.project_or_cookbooks()
     there = locking.need_lock(project, read_lock(project.directory))
     (package,) = locking.known(there, [name])
     lines = locking.reasons(there, package)
@@ -87,7 +87,7 @@ def outdated(as_json: bool) -> None:
 
     Changes nothing; toque update NAME takes one of them.
     """
-    project = _project()
+    project = asked.project_or_cookbooks()
     before = locking.need_lock(project, read_lock(project.directory))
     names = [one.name for one in before.packages]
     newest = bootstrap.resolve_cookbooks(project, manifests_in(project), before, names)
@@ -108,7 +108,7 @@ def tree(as_json: bool) -> None:
 
     What was shown above with all its own is not shown again: "...".
     """
-    project = _project()
+    project = asked.project_or_cookbooks()
     there = locking.need_lock(project, read_lock(project.directory))
     if as_json:
         asked.tell({"lock": there.identity, **dataclasses.asdict(there)})
@@ -127,7 +127,7 @@ def diff(old: str, new: str, as_json: bool) -> None:
     Each is a file, or a commit, branch or tag of the repository here, whose toque.lock is meant;
     OLD is the last commit (HEAD) when it is left out.
     """
-    project = _project()
+    project = asked.project_or_cookbooks()
     before, after = _lock_at(project, old), _lock_at(project, new)
     changes = locking.changes(before, after)
     if as_json:
@@ -146,14 +146,45 @@ def verify(as_json: bool) -> None:
 
     Each file of the packages is compared with a copy that is fetched again, hashes checked.
     """
-    project = _project()
+    project = asked.project_or_cookbooks()
     there = locked(project, manifests_in(project)) or Lock()
     folder = bootstrap.cookbook_packages(project, there)
-    locking.unaltered(bootstrap.altered_cookbook_packages(project, there), folder)
+    locking.unaltered(there, bootstrap.altered_cookbook_packages(project, there), folder)
     if as_json:
         asked.tell({"lock": there.identity, "packages": len(there.packages)})
         return
     click.echo(f"lock {there.identity}: {len(there.packages)} packages, all as locked")
+
+
+@click.command()
+@click.argument("directory", default="", metavar="[DIR]")
+@json_option
+def vendor(directory: str, as_json: bool) -> None:
+    """Put the packages of toque.lock into the folder DIR of the project, to be committed.
+
+    DIR is "vendor", or the folder that has them already.  From then on runs take them from there,
+    each file compared with the lock first, and need no network; toque lock and toque update keep
+    the folder up to date.
+
+    \b
+    toque vendor
+    toque vendor third-party/cookbooks
+    """
+    project = asked.project_or_cookbooks()
+    there = locked(project, manifests_in(project))
+    if there is None:
+        if as_json:
+            asked.tell({"lock": None, "folder": None})
+        else:
+            click.echo("no cookbook has dependencies: there is nothing to vendor")
+        return
+    folder = locking.vendor_folder(directory, there)
+    made = bootstrap.vendor_cookbooks(project, there, folder, project.directory)
+    locking.write(project.directory, made)
+    if as_json:
+        asked.tell({"lock": made.identity, "folder": folder, "packages": len(made.packages)})
+        return
+    click.echo(f"lock {made.identity}: {len(made.packages)} packages in {folder}; commit both")
 
 
 def _lock_at(project: Project, name: str) -> Lock:
@@ -177,20 +208,13 @@ def _lock_at(project: Project, name: str) -> Lock:
     return parse(data.decode("utf-8", "replace"), f"{name}:{path}")
 
 
-def _project() -> Project:
-    """The project around the current directory, or the cookbooks in it."""
-    try:
-        return bootstrap.open_project()
-    except AskedWrongly as error:
-        if error.code != "no-project":
-            raise
-        return locking.repository(Path.cwd())
-
-
 def _lock(project: Project, before: Lock | None, newer: Sequence[str], as_json: bool) -> None:
     """Resolve, fetch the packages so that no run has to, and only then write the lock."""
     made = bootstrap.resolve_cookbooks(project, manifests_in(project), before, newer)
-    bootstrap.cookbook_packages(project, made)
+    if before is not None and before.vendor is not None:
+        made = bootstrap.vendor_cookbooks(project, made, before.vendor.folder, project.directory)
+    else:
+        bootstrap.cookbook_packages(project, made)
     changed = locking.write(project.directory, made)
     words = f"wrote {FILE}" if changed else "nothing to change"
     _tell(made, locking.changes(before, made), as_json, words)

@@ -66,14 +66,28 @@ class Cookbook:
 
 
 @dataclass(frozen=True)
+class Vendor:
+    """Packages that lie in the project: in the ``folder`` beside the lock, whose ``SHA256SUMS``
+    have the ``digest``.  They were put there for the ``lock`` of that identity, and for one
+    ``system``, any when it is empty."""
+
+    folder: str
+    digest: str
+    lock: str
+    system: str = ""
+
+
+@dataclass(frozen=True)
 class Lock:
     cookbooks: tuple[Cookbook, ...] = ()
     packages: tuple[Package, ...] = ()
+    vendor: Vendor | None = None
 
     @property
     def identity(self) -> str:
-        """What tells two locks apart: twelve digits of a digest of all that they say."""
-        data = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """What tells two locks apart: twelve digits of a digest of what they choose."""
+        chosen = {key: value for key, value in asdict(self).items() if key != "vendor"}
+        data = json.dumps(chosen, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(data.encode()).hexdigest()[:12]
 
     def package(self, name: str) -> Package | None:
@@ -90,6 +104,9 @@ def asked_by(manifests: Sequence[Manifest]) -> tuple[Cookbook, ...]:
 def render(lock: Lock) -> str:
     """The text of a lock, which ``parse`` reads."""
     lines = [HEAD, f"version = {VERSION}\n"]
+    if lock.vendor is not None:
+        pairs = [(key, value) for key, value in asdict(lock.vendor).items() if value]
+        lines += ["\n[vendor]\n", *(f"{key} = {_text(value)}\n" for key, value in pairs)]
     for heading, entries in (("cookbook", lock.cookbooks), ("package", lock.packages)):
         for entry in entries:
             lines.append(f"\n[[{heading}]]\n")
@@ -139,6 +156,7 @@ def parse(text: str, place: str = FILE) -> Lock:
     return Lock(
         tuple(_entry(Cookbook, one, place) for one in _list(data, "cookbook", place)),
         tuple(_entry(Package, one, place) for one in _list(data, "package", place)),
+        _vendor(data["vendor"], place) if "vendor" in data else None,
     )
 
 
@@ -220,6 +238,26 @@ def _list(data: Mapping[str, Any], key: str, place: str) -> list[Mapping[str, An
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise _unreadable(place, f"{key} is no list of tables")
     return found
+
+
+def _vendor(data: object, place: str) -> Vendor:
+    wanted = {one.name for one in fields(Vendor)}
+    known = isinstance(data, dict) and wanted - {"system"} <= data.keys() <= wanted
+    if (
+        not isinstance(data, dict)
+        or not known
+        or not all(isinstance(v, str) for v in data.values())
+    ):
+        raise _unreadable(place, f"vendor = {data!r}"[:200])
+    if not is_inside(data["folder"]):
+        raise _unreadable(place, f"a vendor folder {data['folder']!r}"[:200])
+    return Vendor(**data)
+
+
+def is_inside(folder: str) -> bool:
+    """Whether a path is a folder below where it starts, and none that is kept out of sight."""
+    parts = folder.split("/")
+    return all(parts) and not any(part in ("..", ".", ".git", ".toque") for part in parts)
 
 
 def _entry(kind: Any, data: Mapping[str, Any], place: str) -> Any:

@@ -8,6 +8,9 @@
     [project.entry-points."toque.cookbooks"]
     web = "web_cookbook"
 
+    [tool.toque]
+    platforms = ["debian 12", "debian 13"]
+
     [tool.uv.sources]
     spice = { git = "https://forge.example/spice.git", tag = "v2.1" }
 
@@ -30,6 +33,7 @@ FILE = "pyproject.toml"
 GROUP = "toque.cookbooks"
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 _DIRECT = re.compile(r"\s*[A-Za-z0-9._-]+\s*(?:\[[^\]]*\])?\s*@\s*(\S+)")
+_PLATFORM = re.compile(r"[a-z][a-z0-9._-]*( [0-9][0-9.]*)?")  # ID, VERSION_ID: os-release(5)
 _CLAUSE = re.compile(r"\s*(>=|<=|==|!=|~=|>|<)\s*([0-9]+(?:\.[0-9]+)*)(\.\*)?\s*")
 
 
@@ -37,6 +41,7 @@ _CLAUSE = re.compile(r"\s*(>=|<=|==|!=|~=|>|<)\s*([0-9]+(?:\.[0-9]+)*)(\.\*)?\s*
 class Manifest:
     """``modules`` maps names of cookbooks to the packages that hold them; none for a plain library.
     ``needs`` are the dependencies as they are written, ``sources`` uv's table of where to get them.
+    ``platforms`` are the systems that the cookbooks are for, any when there are none.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Manifest:
     modules: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     sources: Mapping[str, Any] = field(default_factory=dict)
+    platforms: tuple[str, ...] = ()
 
     @property
     def file(self) -> Path:
@@ -135,11 +141,24 @@ def parse_manifest(project: Mapping[str, Any], data: Mapping[str, Any], folder: 
         raise _bad(file, 'dependencies = ["NAME>=VERSION", ...] in [project]', repr(needs))
     if "dependencies" in project.get("dynamic", []):
         raise _bad(file, "dependencies that are written down", "dynamic dependencies")
-    sources = _table(_table(_table(data, "tool", file), "uv", file), "sources", file)
+    tools = _table(data, "tool", file)
+    sources = _table(_table(tools, "uv", file), "sources", file)
     if not all(isinstance(one, Mapping) for one in sources.values()):
         raise _bad(file, "one place for each name in [tool.uv.sources]", repr(dict(sources)))
     version = version if isinstance(version, str) and version.strip() else "0"
-    return Manifest(normal(name), version, folder.resolve(), modules, tuple(needs), dict(sources))
+    platforms = _platforms(_table(tools, "toque", file), file)
+    return Manifest(
+        normal(name), version, folder.resolve(), modules, tuple(needs), dict(sources), platforms
+    )
+
+
+def _platforms(ours: Mapping[str, Any], file: Path) -> tuple[str, ...]:
+    """What ``[tool.toque]`` says, which has one key."""
+    given = ours.get("platforms", [])
+    known = ours.keys() <= {"platforms"} and isinstance(given, list)
+    if not known or not all(isinstance(p, str) and _PLATFORM.fullmatch(p) for p in given):
+        raise _bad(file, 'platforms = ["debian", "ubuntu 24.04"] in [tool.toque]', repr(dict(ours)))
+    return tuple(given)
 
 
 def closure(manifests: Sequence[Manifest]) -> tuple[Manifest, ...]:

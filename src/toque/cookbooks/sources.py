@@ -20,7 +20,7 @@ from ..errors import BadCookbook
 from .manifest import FILE, Manifest, read_manifest
 
 FOLDER = "cookbooks"
-_NOT_COOKBOOKS = ("test", "tests", "docs", "examples", "src")
+NOT_COOKBOOKS = ("test", "tests", "docs", "examples", "src")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _folders(path: Path) -> list[Path]:
 
 def _packages(base: Path) -> tuple[str, ...]:
     names = (file.parent.name for file in base.glob("*/__init__.py"))
-    return tuple(sorted(n for n in names if n.isidentifier() and n not in _NOT_COOKBOOKS))
+    return tuple(sorted(n for n in names if n.isidentifier() and n not in NOT_COOKBOOKS))
 
 
 def _is_package(path: Path) -> bool:

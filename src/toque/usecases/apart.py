@@ -31,6 +31,11 @@ class Apart:
     recipes: tuple[tuple[str, str], ...]
     around: tuple[str, ...]
 
+    @property
+    def names(self) -> set[str]:
+        """The cookbooks that run."""
+        return {name for name, _ in self.recipes}
+
     def compiled(self, name: str, inputs: Inputs, offered: Mapping[str, Blob]) -> Compiled:
         """The plan called ``name``.  Raises what compiling here would raise, and ``BadCookbook``:
         ``cookbook-answer-wrong``, ``cookbook-broke-limits``."""

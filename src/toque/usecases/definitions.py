@@ -24,7 +24,8 @@ _BESIDE = (("pyproject.toml",), ("toque.lock",), ("toque.toml",))
 @dataclass(frozen=True)
 class Definitions:
     """``sources`` is where cookbooks are, ``packages`` the folder with what they need and
-    ``apart`` whether they are compiled in a process of their own.
+    ``apart`` whether they are compiled in a process of their own.  ``manifests`` say what they are
+    for.
 
     ``made_from`` tells two of them apart: ``toque``, ``cookbooks`` (a digest of their files) and,
     with dependencies, ``lock`` (``lockfile.Lock.identity``).
@@ -34,6 +35,7 @@ class Definitions:
     packages: Path | None
     apart: bool
     made_from: Mapping[str, str]
+    manifests: tuple[Manifest, ...]
 
 
 def definitions(site: Site) -> Definitions:
@@ -48,7 +50,7 @@ def definitions(site: Site) -> Definitions:
     packages = site.packages(lock) if lock is not None else None
     sources = sources_in_project(project, manifests)
     apart = project.apart or packages is not None
-    return Definitions(sources, packages, apart, _identities(sources, lock))
+    return Definitions(sources, packages, apart, _identities(sources, lock), manifests)
 
 
 def made_from_now(project: Project) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from ..cookbooks import load, templates
 from ..cookbooks.compile import Compiled, compile_plan
 from ..cookbooks.cookbook import Cookbook
 from ..cookbooks.inputs import Inputs
+from ..cookbooks.platforms import check_platforms
 from ..errors import AskedWrongly, Failed, nearest
 from ..fleet.app import App
 from ..fleet.balanced import Balanced, Member
@@ -59,6 +60,11 @@ class Chosen:
     recipes: Sequence[tuple[Cookbook, str]]
     around: Sequence[Cookbook]
     loaded: Mapping[str, Cookbook]
+
+    @property
+    def names(self) -> set[str]:
+        """The cookbooks that run."""
+        return {cookbook.name for cookbook, _ in self.recipes}
 
 
 @dataclass(frozen=True)
@@ -204,8 +210,10 @@ def parcel(
 ) -> tuple[Compiled, Parcel]:
     """Compile; put beside the plan what it refers to and every secret that has to be masked.
 
-    Raises ``BadCookbook``, and ``AskedWrongly`` for attributes of cookbooks that there are not.
+    Raises ``BadCookbook``, and ``AskedWrongly`` for attributes of cookbooks that there are not,
+    or for a node that the cookbooks are not for (``platform-not-supported``).
     """
+    check_platforms(chosen.definitions.manifests, chosen.names, inputs.facts, inputs.node)
     if isinstance(chosen, Apart):
         compiled = chosen.compiled(
             name, inputs, {sha256: blob for sha256, (blob, _) in files.items()}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..cookbooks.lockfile import FILE, Lock, Package, asking, render, ways
+from ..cookbooks.lockfile import FILE, Lock, Package, asking, is_inside, render, ways
 from ..cookbooks.manifest import named, normal
 from ..errors import AskedWrongly, Failed, nearest
 from ..fleet.project import Project
@@ -133,15 +133,35 @@ def _brings(lock: Lock, name: str) -> bool:
     return any(name in package.needed_by for package in lock.packages)
 
 
-def unaltered(files: Sequence[str], folder: Path) -> None:
+def vendor_folder(asked: str, lock: Lock) -> str:
+    """The folder for packages in the project: the one asked for, else the one that has them.
+
+    Raises ``AskedWrongly("vendor-outside")``.
+    """
+    if not asked:
+        return lock.vendor.folder if lock.vendor is not None else "vendor"
+    folder = asked.rstrip("/")
+    if not is_inside(folder):
+        raise AskedWrongly(
+            "vendor-outside",
+            "packages are vendored into a folder of the project",
+            expected=f"a path below the folder of {FILE}, such as vendor",
+            found=asked,
+            hint="toque vendor",
+        )
+    return folder
+
+
+def unaltered(lock: Lock, files: Sequence[str], folder: Path) -> None:
     """Raise ``Failed("lock-packages-altered")`` when any file differs from the locked one."""
     if files:
+        again = "toque vendor" if lock.vendor is not None else f"rm -r {folder}; any run"
         raise Failed(
             "lock-packages-altered",
             f"packages are not as {FILE} has them",
             expected="the files whose hashes were locked",
             found=", ".join(files[:8]) + (f" and {len(files) - 8} more" if files[8:] else ""),
-            hint=f"look at them, then: rm -r {folder}; any run fetches them again",
+            hint=f"look at them, then: {again} fetches them again",
             place=str(folder),
         )
 

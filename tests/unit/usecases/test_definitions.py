@@ -12,7 +12,7 @@ from cookbook_repository import PLAIN, TOML, WEB, Repository, cookbook, manifest
 from toque import __version__, bootstrap
 from toque.cookbooks.load import load_paths, names_in
 from toque.cookbooks.lockfile import parse
-from toque.errors import BadCookbook, ToqueError
+from toque.errors import AskedWrongly, BadCookbook, ToqueError
 from toque.fleet.project import load_project
 from toque.node.model import Plan
 from toque.node.sight.made import last_made_from
@@ -230,6 +230,29 @@ def test_cookbooks_beside_each_other_import_one_another_in_every_layout(tmp_path
     assert sorted(load_paths([tmp_path])) == ["db", "web"] == list(names_in(tmp_path))
 
 
+@pytest.mark.parametrize("locked", [True, False], ids=["compiled apart", "compiled here"])
+def test_nothing_is_sent_to_a_node_that_a_cookbook_is_not_for(
+    repo: Repository, locked: bool
+) -> None:
+    package = repo.directory / "cookbooks" / "web-book"
+    if locked:
+        lock(repo)
+    else:
+        manifest(package, "web", ["toque>=0.1"])
+        cookbook(package, "web", recipe("import os as tiny").replace("tiny.VERSION", "1"))
+    text = (package / "pyproject.toml").read_text()
+
+    for platform in ("debian", f"debian {DEBIAN.release}"):
+        (package / "pyproject.toml").write_text(f"{text}[tool.toque]\nplatforms = ['{platform}']\n")
+        assert sent(repo).plan.steps  # and no lock is stale for it
+    (package / "pyproject.toml").write_text(f"{text}[tool.toque]\nplatforms = ['alpine 3.20']\n")
+    with pytest.raises(AskedWrongly) as caught:
+        sent(repo)
+
+    assert caught.value.code == "platform-not-supported"
+    assert caught.value.trouble.expected == "one of alpine 3.20"
+
+
 def books(tmp_path: Path, **needs: list[str]) -> Path:
     for name, asked in needs.items():
         manifest(tmp_path / name, name, asked)
@@ -276,6 +299,9 @@ def test_two_cookbooks_of_one_name_are_told_by_both_files(tmp_path: Path) -> Non
             "[project]\nname = 'a'\n[project.entry-points.'toque.cookbooks']\nother = 'a_book'\n",
             "cookbook-manifest",
         ),
+        ("[project]\nname = 'a'\n[tool.toque]\nplatforms = 'debian'\n", "cookbook-manifest"),
+        ("[project]\nname = 'a'\n[tool.toque]\nplatforms = ['Debian>=12']\n", "cookbook-manifest"),
+        ("[project]\nname = 'a'\n[tool.toque]\nplatform = ['debian']\n", "cookbook-manifest"),
         ("[project]\nname = 'a'\ndependencies = ['toque>=99']\n", "toque-too-old"),
         (
             "[project]\nname = 'a'\ndependencies = ['b @ file:///nowhere']\n",

@@ -1,0 +1,93 @@
+"""``toque new cookbook``: where a new cookbook goes, what it may be called, and its files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from .. import __version__
+from ..cookbooks.load import library_names
+from ..cookbooks.scaffold import distribution_of, files_of, package_of
+from ..cookbooks.sources import FOLDER, manifests_of, sources_of
+from ..errors import AskedWrongly
+from ..fleet.project import Project
+
+_MADE = re.compile(rb"\bCookbook\(")  # a package beside the cookbooks may be the app's
+
+
+def folder_for(name: str, here: Path) -> Path:
+    """Beside the other cookbooks: in ``cookbooks/`` where there is that folder, else ``here``."""
+    return (here / FOLDER if (here / FOLDER).is_dir() else here) / name
+
+
+def create(name: str, folder: Path, project: Project) -> tuple[Path, ...]:
+    """Write the cookbook ``name`` into ``folder``; the files.
+
+    Raises ``AskedWrongly``: ``cookbook-name-bad``, ``cookbook-exists``, ``file-there``,
+    ``file-unwritable``.  What is there stays as it is.
+    """
+    texts = files_of(name, __version__)
+    _check_free(name, project)
+    there = [path for path in texts if (folder / path).exists() or (folder / path).is_symlink()]
+    if there:
+        raise AskedWrongly(
+            "file-there",
+            f"there is a {there[0]} already; it is not changed",
+            expected=f"none of the cookbook's files in {folder}",
+            found=", ".join(str(folder / path) for path in there),
+            hint=f"toque new cookbook {name} --at DIR takes another folder",
+        )
+    _write(folder, texts)
+    return tuple(folder / path for path in texts)
+
+
+def reached(folder: Path, project: Project) -> bool:
+    """Whether the project's cookbooks are looked for where the new one is."""
+    there = manifests_of([path for path in project.cookbooks if path.is_dir()])
+    return folder.resolve() in {one.folder for one in there}
+
+
+def _check_free(name: str, project: Project) -> None:
+    """Raise ``AskedWrongly("cookbook-exists")`` for a name that Toque or the project has."""
+    folders = [path for path in project.cookbooks if path.is_dir()]
+    taken = dict.fromkeys(library_names(), "comes with Toque")
+    for source in sources_of(folders):
+        names = dict(source.names)
+        for package in source.packages:
+            folder = Path(source.base, package)
+            if package in names or _MADE.search((folder / "__init__.py").read_bytes()):
+                taken[names.get(package, package)] = str(folder)
+    manifests = {one.name: one for one in manifests_of(folders)}
+    same = manifests.get(distribution_of(name))
+    found = taken.get(name) or taken.get(package_of(name)) or (str(same.file) if same else "")
+    if found:
+        raise AskedWrongly(
+            "cookbook-exists",
+            f"there is a cookbook '{name}' already",
+            expected="a name that no other cookbook has",
+            found=found,
+            hint=f"take another name, such as own_{name}",
+        )
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    """All of them or none."""
+    made: list[Path] = []
+    try:
+        for path, text in texts.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("x", encoding="utf-8") as new:
+                made.append(file)
+                new.write(text)
+    except OSError as error:
+        for file in made:
+            file.unlink(missing_ok=True)
+        raise AskedWrongly(
+            "file-unwritable",
+            "the cookbook cannot be written",
+            expected=f"a folder {folder} that may be written to",
+            found=str(error),
+            hint=f"ls -ld {folder.parent}",
+        ) from error
