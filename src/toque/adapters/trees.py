@@ -50,13 +50,18 @@ def files_below(folder: Path) -> list[str]:
         check=False,
     )  # fmt: skip
     if listed.returncode == 0:
-        names = {os.fsdecode(name) for name in listed.stdout.split(b"\0") if name}
+        names = {os.fsdecode(name).rstrip("/") for name in listed.stdout.split(b"\0") if name}
     else:
         walk = os.walk(folder)
         names = {os.path.relpath(os.path.join(top, n), folder) for top, _, ns in walk for n in ns}
-    paths = (folder / name for name in names)
-    there = [p for p in paths if p.is_symlink() or p.is_file()]  # git knows of removed ones, too
-    return sorted(path.relative_to(folder).as_posix() for path in there)
+    found: list[str] = []
+    for name in names:
+        path = folder / name
+        if path.is_symlink() or path.is_file():  # git names removed ones, too
+            found.append(name)
+        elif path.is_dir():  # another repository, such as a submodule
+            found += [f"{name}/{below}" for below in files_below(path)]
+    return sorted(found)
 
 
 class FolderTree:

@@ -239,7 +239,7 @@ def _install(packages: Sequence[Package], scratch: Path, number: int, build: boo
             f"the packages of {FILE} cannot be had",
             expected=", ".join(f"{p.name} {p.state}" for p in packages[:8]),
             found=next((w for w in words if any(n in w for n in names)), words[0]),
-            hint="with a network: toque vendor puts them into the project, toque export into a file",
+            hint="where there is a network: toque vendor, or toque export FILE, for this machine",
             log=words[-12:],
             place=FILE,
         )

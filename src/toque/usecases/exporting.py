@@ -64,12 +64,13 @@ def check_open(export: Export, secrets: Mapping[str, str], harmless: Collection[
     ``secrets`` of the project by name.  ``harmless`` are keys that apps call so."""
     known = {name: text.encode() for name, text in secrets.items() if len(text) >= _SHORT}
     hints = tuple(hint.encode() for hint in HINTS)
+    allowed = tuple(f"/{key}" for key in harmless)
     for name, path in export.files.items():
         if path.is_symlink():
             continue
         data = path.read_bytes()
         said = next((f"the secret {one}" for one, text in known.items() if text in data), "")
-        if not said and any(hint in data for hint in hints) and not name.endswith(tuple(harmless)):
+        if not said and any(hint in data for hint in hints) and not name.endswith(allowed):
             key = private_key(data.decode("utf-8", "replace"))
             said = f"line {key[0]}: {key[1]}" if key else ""
         if said:
@@ -135,11 +136,9 @@ def _add(made: tarfile.TarFile, name: str, export: Export) -> None:
 
 def _roots(project: Project, manifests: Sequence[Manifest]) -> list[Path]:
     """The project's folder, and those of cookbooks that lie outside of it."""
-    named = {path: str(path) for path in project.cookbooks}
     asked = [Path(one) for one in (*project.stack.cookbooks, *project.stack.untrusted)]
     fixed = [path for path in asked if path.is_absolute() or str(path).startswith("~")]
     for one in manifests:
-        named[one.folder] = str(one.folder)
         paths = [one.source(need).get("path", "") for need in one.needs]
         fixed += [Path(p) for p in paths if isinstance(p, str) and p.startswith("/")]
         fixed += [one.path_of(n) or one.folder for n in one.needs if "file:///" in n]
@@ -150,7 +149,8 @@ def _roots(project: Project, manifests: Sequence[Manifest]) -> list[Path]:
             found=", ".join(str(path) for path in fixed),
         )
     found = [project.directory]
-    for path in sorted(named, key=lambda path: len(path.parts)):
+    folders = {*project.cookbooks, *(one.folder for one in manifests)}
+    for path in sorted(folders, key=lambda path: (len(path.parts), path)):
         if not any(path.is_relative_to(root) for root in found):
             found.append(path)
     return found

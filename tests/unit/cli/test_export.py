@@ -262,3 +262,21 @@ def test_cookbooks_without_dependencies_and_without_a_toque_toml_are_carried(
     told = say("export", str(tmp_path / "books.tar.gz"))
 
     assert (told["lock"], told["files"]) == (None, 4)
+
+
+def test_a_submodule_is_carried_with_what_git_ignores_left_out(
+    repo: Repository, say: Say, tmp_path: Path
+) -> None:
+    """Cookbooks are often one."""
+    say("lock")
+    books = repo.directory / "cookbooks"
+    (books / ".gitignore").write_text("*.dump\n")
+    (books / "all.dump").write_text("rows")
+    for folder in (books, repo.directory):
+        commit(folder)
+
+    say("export", str(tmp_path / "site.tar.gz"))
+
+    names = unpacked(tmp_path / "site.tar.gz", tmp_path / "else")
+    assert "site/cookbooks/web-book/src/web_book/__init__.py" in names
+    assert not any(name.endswith(".dump") or "/.git/" in name for name in names)

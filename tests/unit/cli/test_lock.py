@@ -310,3 +310,93 @@ def test_one_changed_byte_of_a_package_is_found(repo: Repository, say: Say, tmp_
     assert say("verify")["status"] == 0
     (kept / "more.py").write_text("")
     assert say("verify")["found"] == "more.py"
+
+
+@pytest.mark.requirement("R46")
+def test_a_tag_that_moved_is_not_followed_and_is_told(
+    repo: Repository, say: Say, tmp_path: Path
+) -> None:
+    forge = tmp_path / "forge"
+    first = git_package(forge, "sauce", "1.0")
+    git(forge, "tag", "v1")
+    source = f'sauce = {{ git = "file://{forge}", tag = "v1" }}'
+    manifest(db(repo), "db", ["sauce"], sources=source)
+    say("lock")
+    second = git_package(forge, "sauce", "1.1")
+    git(forge, "tag", "--force", "v1")
+    fetched_no_more(repo)
+
+    assert say("explain", "web")["code"] == "unknown-key"  # compiled, with what is fetched again
+    (kept,) = (repo.directory / ".toque" / "cookbooks").glob("*-cpython-*")
+    assert (kept / "sauce.py").read_text() == "VERSION = '1.0'\n"
+    assert say("lock")["changes"] == []
+    change = {"name": "sauce", "before": first[:12], "after": second[:12]}
+    assert say("outdated")["outdated"] == [change]
+
+
+@pytest.mark.requirement("R46")
+def test_a_commit_that_is_gone_is_told_with_its_package(
+    repo: Repository, say: Say, tmp_path: Path
+) -> None:
+    """Somebody has written the branch anew; who has fetched the commit goes on with it."""
+    forge = tmp_path / "forge"
+    first = git_package(forge, "sauce", "1.0")
+    source = f'sauce = {{ git = "file://{forge}", branch = "main" }}'
+    manifest(db(repo), "db", ["sauce"], sources=source)
+    say("lock")
+    shutil.rmtree(forge)
+    second = git_package(forge, "sauce", "1.1")
+    assert say("explain", "web")["code"] == "unknown-key"
+    fetched_no_more(repo)
+
+    error = say("explain", "web")
+
+    assert (error["status"], error["code"]) == (5, "lock-packages-missing")
+    assert f"sauce {first[:12]}" in error["expected"]
+    assert say("update", "sauce")["changes"] == [
+        {"name": "sauce", "before": first[:12], "after": second[:12]}
+    ]
+    git(forge, "branch", "-m", "other")
+    fetched_no_more(repo)
+    gone = say("update", "sauce")
+    assert (gone["status"], gone["code"]) == (2, "lock-unresolvable")
+    assert "db-book needs sauce" in gone["found"]
+
+
+def fetched_no_more(repo: Repository) -> None:
+    """As on another machine."""
+    shutil.rmtree(repo.directory / ".toque")
+    shutil.rmtree(os.environ["UV_CACHE_DIR"])
+
+
+@pytest.mark.parametrize("command", [["lock"], ["explain", "web"], ["vendor"]])
+def test_a_circle_of_cookbooks_is_told(repo: Repository, say: Say, command: list[str]) -> None:
+    manifest(web(repo), "web", ["db-book"])
+    manifest(db(repo), "db", ["web-book"])
+
+    error = say(*command)
+
+    assert (error["status"], error["code"]) == (3, "cookbook-cycle")
+    assert "db-book -> web-book -> db-book" in error["message"]
+    assert error["found"] == f"{db(repo)}/pyproject.toml, {web(repo)}/pyproject.toml"
+
+
+@pytest.mark.parametrize("command", [["lock"], ["explain", "web"], ["export", "x.tar.gz"]])
+def test_two_cookbooks_of_one_name_are_told(
+    repo: Repository, say: Say, tmp_path: Path, command: list[str]
+) -> None:
+    """Two distributions, and two cookbooks of different ones."""
+    say("lock")
+    manifest(repo.directory / "cookbooks" / "more", "web", ["tiny"])
+    cookbook(repo.directory / "cookbooks" / "more", "web")
+    error = say(*command)
+    assert (error["status"], error["code"]) == (3, "cookbook-name-taken")
+    told = error["expected"] + error["found"]
+    assert f"{web(repo)}/pyproject.toml" in told
+    assert f"{repo.directory}/cookbooks/more/pyproject.toml" in told
+    if command[0] == "explain":
+        manifest(repo.directory / "cookbooks" / "more", "more", points='web = "more_book"')
+        cookbook(repo.directory / "cookbooks" / "more", "more", 'from toque import Cookbook\n'
+                 'cookbook = Cookbook("web")\n')  # fmt: skip
+        assert say("lock")["status"] == 0
+        assert say(*command)["code"] == "cookbook-name-taken"
