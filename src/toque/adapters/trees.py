@@ -52,8 +52,11 @@ def files_below(folder: Path) -> list[str]:
     if listed.returncode == 0:
         names = {os.fsdecode(name).rstrip("/") for name in listed.stdout.split(b"\0") if name}
     else:
-        walk = os.walk(folder)
-        names = {os.path.relpath(os.path.join(top, n), folder) for top, _, ns in walk for n in ns}
+        names = {
+            os.path.relpath(os.path.join(top, name), folder)
+            for top, folders, files in os.walk(folder)
+            for name in (*files, *(f for f in folders if os.path.islink(os.path.join(top, f))))
+        }
     found: list[str] = []
     for name in names:
         path = folder / name

@@ -139,9 +139,11 @@ def _roots(project: Project, manifests: Sequence[Manifest]) -> list[Path]:
     asked = [Path(one) for one in (*project.stack.cookbooks, *project.stack.untrusted)]
     fixed = [path for path in asked if path.is_absolute() or str(path).startswith("~")]
     for one in manifests:
-        paths = [one.source(need).get("path", "") for need in one.needs]
-        fixed += [Path(p) for p in paths if isinstance(p, str) and p.startswith("/")]
-        fixed += [one.path_of(n) or one.folder for n in one.needs if "file:///" in n]
+        for need in one.needs:
+            path = one.path_of(need)
+            written = one.source(need).get("path") or need.partition("@")[2].strip()
+            if path is not None and str(written).removeprefix("file://").startswith("/"):
+                fixed.append(path)
     if fixed:
         raise _outside(
             "a cookbook is named by an absolute path",

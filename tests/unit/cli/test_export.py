@@ -91,15 +91,23 @@ def test_a_bundle_makes_a_plan_without_a_network_and_the_project_alone_does_not(
     names = unpacked(tmp_path / "site.tar.gz", tmp_path / "else")
     (plan,) = offline(tmp_path / "else" / "site", "plan", "web1")["plans"]
     alone = offline(repo.directory, "plan", "web1")
-    again = offline(repo.directory, "lock")
 
     assert plan["made_from"]["lock"] == lock
     assert [step["fields"]["message"] for step in plan["plan"]["steps"]] == ["tiny 2.0"]
     assert {"site/vendor/packages/tiny.py", "site/vendor/packages/sauce.py"} <= set(names)
     assert (alone["status"], alone["code"]) == (5, "lock-packages-missing")
     assert "toque export" in alone["hint"]
-    assert (again["status"], again["code"]) == (5, "lock-offline")
-    assert "http://192.0.2.1/simple/tiny/" in again["found"]
+
+
+@pytest.mark.requirement("R46")
+def test_locking_without_a_network_and_with_an_empty_cache_is_told(
+    repo: Repository, offline: Offline
+) -> None:
+    error = offline(repo.directory, "lock")
+
+    assert (error["status"], error["code"]) == (5, "lock-offline")
+    assert "http://192.0.2.1/simple/tiny/" in error["found"]
+    assert not (repo.directory / "toque.lock").exists()
 
 
 def test_a_byte_changed_in_a_bundle_is_refused_with_its_file(
@@ -156,7 +164,6 @@ def test_what_is_kept_to_oneself_stays_here(repo: Repository, say: Say, tmp_path
     (repo.directory / ".env").write_text("PASSWORD=open\n")
     (repo.directory / ".env.example").write_text("PASSWORD=\n")
     say("lock")
-    os.environ.pop("TOQUE_AGE_IDENTITY", None)
     subprocess.run(
         [sys.executable, "-m", "toque", "env", "set", "TOKEN", "--secret"],
         cwd=repo.directory,
@@ -223,7 +230,17 @@ def test_what_would_not_be_in_its_place_elsewhere_is_refused(
         assert (error["status"], error["code"]) == (2, "export-outside")
         assert error["found"] == f"{link} -> {target}"
         link.unlink()
+    web, shared = repo.directory / "cookbooks" / "web-book", tmp_path / "shared-book"
+    manifest(shared, "shared", points="")
+    for need, source in (
+        ("shared-book", f'{{ path = "{shared}" }}'),
+        (f"shared-book @ file://{shared}", ""),
+    ):
+        manifest(web, "web", [need], sources=f"shared-book = {source}" if source else "")
+        error = say("export", bundle)
+        assert (error["code"], error["found"]) == ("export-outside", str(shared))
     repo.toml(str(repo.directory / "cookbooks"))
+    manifest(web, "web")
     error = say("export", bundle)
     assert (error["code"], error["found"]) == (
         "export-outside",
