@@ -17,7 +17,6 @@ from ..ahead import Ahead
 from ..errors import AskedWrongly, nearest
 from ..fleet.app import App
 from ..fleet.project import Project
-from ..usecases import locking
 from ..usecases.converge import Stop
 from ..usecases.place import Place
 from ..usecases.site import Site
@@ -117,6 +116,8 @@ def project_or_cookbooks() -> Project:
     except AskedWrongly as error:
         if error.code != "no-project":
             raise
+        from ..usecases import locking
+
         return locking.repository(Path.cwd())
 
 
