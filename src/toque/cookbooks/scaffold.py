@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ..errors import AskedWrongly
 from .sources import NOT_COOKBOOKS
 
+IGNORE = ".gitignore"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _MANIFEST = """\
 [project]
@@ -131,6 +132,12 @@ $ toque kitchen test        # on a throwaway machine, its checks included
 ```
 """
 
+_IGNORED = """\
+.toque/
+.pytest_cache/
+__pycache__/
+"""
+
 
 def package_of(name: str) -> str:
     """The Python package of the cookbook ``name``: no module is called like it by chance."""
@@ -170,6 +177,7 @@ def files_of(name: str, toque: str) -> Mapping[str, str]:
         f"tests/test_{name}.py": _TEST,
         "kitchen.toml": _KITCHEN,
         "checks/test_machine.py": _CHECK,
+        IGNORE: _IGNORED,
     }
     wanted = re.compile("|".join(words))
     return {path: wanted.sub(lambda m: words[m[0]], text) for path, text in texts.items()}

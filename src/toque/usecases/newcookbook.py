@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..cookbooks.load import library_names
-from ..cookbooks.scaffold import distribution_of, files_of, package_of
+from ..cookbooks.scaffold import IGNORE, distribution_of, files_of, package_of
 from ..cookbooks.sources import FOLDER, manifests_of, sources_of
 from ..errors import AskedWrongly
 from ..fleet.project import Project
@@ -27,7 +27,9 @@ def create(name: str, folder: Path, project: Project) -> tuple[Path, ...]:
     Raises ``AskedWrongly``: ``cookbook-name-bad``, ``cookbook-exists``, ``file-there``,
     ``file-unwritable``.  What is there stays as it is.
     """
-    texts = files_of(name, __version__)
+    texts = dict(files_of(name, __version__))
+    if (folder / IGNORE).exists():  # a repository's own, when the cookbook is its root
+        del texts[IGNORE]
     _check_free(name, project)
     there = [path for path in texts if (folder / path).exists() or (folder / path).is_symlink()]
     if there:

@@ -262,6 +262,7 @@ def test_the_same_project_makes_the_same_bytes_and_overwrites_nothing(
         shutil.rmtree(repo.directory / ".toque")
 
     assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes()[4:8] == bytes(4)  # no time: RFC 1952, 2.3.1
     assert say("export", str(first))["code"] == "file-there"
     assert say("export", str(tmp_path / "none" / "x.tar.gz"))["code"] == "file-unwritable"
     with tarfile.open(first) as made:

@@ -139,6 +139,16 @@ def test_files_that_are_there_stay_as_they_are(say: Say, tmp_path: Path) -> None
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
+def test_a_repository_that_ignores_files_goes_on_ignoring_them(say: Say, tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("mine")
+
+    told = say("web", "--at", ".")
+
+    assert told["status"] == 0
+    assert f"{tmp_path}/.gitignore" not in told["files"]
+    assert (tmp_path / ".gitignore").read_text() == "mine"
+
+
 def test_a_folder_that_cannot_be_made_is_told(say: Say, tmp_path: Path) -> None:
     (tmp_path / "web").write_text("a file")
 

@@ -95,6 +95,10 @@ def test_a_file_more_or_less_among_vendored_packages_is_refused(
     error = say("explain", "web")
     assert error["code"] == "lock-packages-altered"
     assert "vendor/packages/tiny.py (a link) was added" in error["found"]
+    tiny.unlink()
+    (vendored.directory / "elsewhere.py").rename(tiny)
+    path.symlink_to(vendored.wheels)
+    assert say("explain", "web")["found"] == f"vendor/{file} (a link) was added"
 
 
 def test_changed_files_with_sums_to_match_are_refused_by_the_lock(
