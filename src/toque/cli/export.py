@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from .. import bootstrap
-from ..cookbooks.lockfile import FILE, render
 from ..usecases import exporting
 from ..usecases.definitions import locked, manifests_in, sources_in_project
 from . import asked
@@ -34,18 +32,17 @@ def export(file: Path, as_json: bool) -> None:
     lock = locked(project, manifests)
     file = file.absolute()
     top = Path(file.name.partition(".")[0] or "project")
-    made = exporting.planned(project, manifests, top, bootstrap.files_to_carry)
+    made = exporting.planned(project, manifests, top, bootstrap.files_to_carry, lock)
     harmless = [name for app in project.apps.values() for name in app.harmless_keys]
     exporting.check_open(made, bootstrap.known_secrets(project), harmless)
     with tempfile.TemporaryDirectory(prefix="toque-export-") as scratch:
-        if lock is not None and lock.vendor is None:
-            lock = bootstrap.vendor_cookbooks(project, lock, "vendor", Path(scratch))
-            names = bootstrap.files_to_carry(Path(scratch))
-            vendored = {f"{made.project}/{name}": Path(scratch, name) for name in names}
-            texts = {f"{made.project}/{FILE}": render(lock)}
-            made = replace(made, files={**made.files, **vendored}, texts=texts)
+        if lock is not None and lock.vendor is not None:
+            bootstrap.cookbook_packages(project, lock)  # compared with the lock
+            made = exporting.with_packages(made, lock, project.directory)
         elif lock is not None:
-            bootstrap.cookbook_packages(project, lock)
+            home = Path(scratch)
+            lock = bootstrap.vendor_cookbooks(project, lock, exporting.PACKAGES, home)
+            made = exporting.with_packages(made, lock, home)
         size = exporting.write(made, file)
     count = len({*made.files, *made.texts})
     if as_json:

@@ -11,14 +11,16 @@ import io
 import os
 import tarfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..cookbooks.lockfile import FILE, Lock, render
 from ..cookbooks.manifest import Manifest
 from ..errors import AskedWrongly
 from ..fleet.foundkeys import HINTS, private_key
 from ..fleet.project import KEPT, Project
 
+PACKAGES = "toque-vendor"  # in a bundle of a project that has vendored nothing
 _HIDDEN = (".git", ".toque", ".venv", "__pycache__")
 _EXAMPLES = (".example", ".sample", ".template")
 _SHORT = 8  # a shorter secret is found in texts that have nothing to do with it
@@ -39,24 +41,40 @@ def planned(
     manifests: Sequence[Manifest],
     top: Path,
     listed: Callable[[Path], Sequence[str]],
+    lock: Lock | None,
 ) -> Export:
-    """What a bundle with the one folder ``top`` holds.  ``listed`` tells the files of a folder.
+    """What a bundle with the one folder ``top`` holds, packages left out.  ``listed`` tells the
+    files of a folder.
 
     Raises ``AskedWrongly("export-outside")``.
     """
     roots = _roots(project, manifests)
     base = Path(os.path.commonpath(roots))
+    vendored = project.directory / (lock.vendor.folder if lock and lock.vendor else PACKAGES)
     files = {}
     for root in roots:
         for name in listed(root):
             path = root / name
-            if not _left_out(path.relative_to(base)):
+            if not _left_out(path.relative_to(base)) and not path.is_relative_to(vendored):
                 _check_link(path, roots)
                 files[(top / path.relative_to(base)).as_posix()] = path
     at = (top / project.directory.relative_to(base)).as_posix()
     if project.spot.file == KEPT:
         files[f"{at}/{KEPT}"] = project.directory / KEPT
     return Export(files, {}, at)
+
+
+def with_packages(export: Export, lock: Lock, home: Path) -> Export:
+    """The same with the vendored packages of ``lock``, which are below ``home``: all of them, also
+    what git ignores."""
+    folder = home / (lock.vendor.folder if lock.vendor else PACKAGES)
+    files = {
+        f"{export.project}/{path.relative_to(home).as_posix()}": path
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    texts = {f"{export.project}/{FILE}": render(lock)}
+    return replace(export, files={**export.files, **files}, texts=texts)
 
 
 def check_open(export: Export, secrets: Mapping[str, str], harmless: Collection[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cookbook_repository import Repository, commit, git_package, manifest
+from cookbook_repository import Repository, commit, git_package, manifest, wheel
 from toque.adapters.trees import files_below
 
 Say = Callable[..., dict[str, Any]]
@@ -94,7 +94,7 @@ def test_a_bundle_makes_a_plan_without_a_network_and_the_project_alone_does_not(
 
     assert plan["made_from"]["lock"] == lock
     assert [step["fields"]["message"] for step in plan["plan"]["steps"]] == ["tiny 2.0"]
-    assert {"site/vendor/packages/tiny.py", "site/vendor/packages/sauce.py"} <= set(names)
+    assert {f"site/toque-vendor/packages/{name}.py" for name in ("tiny", "sauce")} <= set(names)
     assert (alone["status"], alone["code"]) == (5, "lock-packages-missing")
     assert "toque export" in alone["hint"]
 
@@ -116,13 +116,13 @@ def test_a_byte_changed_in_a_bundle_is_refused_with_its_file(
     say("lock")
     say("export", str(tmp_path / "site.tar.gz"))
     unpacked(tmp_path / "site.tar.gz", tmp_path / "else")
-    tiny = tmp_path / "else" / "site" / "vendor" / "packages" / "tiny.py"
+    tiny = tmp_path / "else" / "site" / "toque-vendor" / "packages" / "tiny.py"
     tiny.write_text(tiny.read_text().replace("2.0", "2.1"))
 
     error = offline(tmp_path / "else" / "site", "plan", "web1")
 
     assert (error["status"], error["code"]) == (5, "lock-packages-altered")
-    assert error["found"] == "vendor/packages/tiny.py was changed"
+    assert error["found"] == "toque-vendor/packages/tiny.py was changed"
 
 
 def test_cookbooks_outside_of_the_project_keep_their_place(
@@ -153,6 +153,38 @@ def test_cookbooks_outside_of_the_project_keep_their_place(
     assert [step["fields"]["message"] for step in plan["plan"]["steps"]] == ["tiny 2.0"]
     for name in ("toque.toml", "toque.lock"):
         assert (folder / name).read_bytes() == (repo.directory / name).read_bytes()
+
+
+def test_a_vendored_project_is_carried_with_its_packages_although_git_ignores_them(
+    repo: Repository, say: Say, offline: Offline, tmp_path: Path
+) -> None:
+    """And a package may bring keys for its tests, which open nothing."""
+    wheel(repo.wheels, "tiny", "3.0", files={"tiny_test.pem": KEY.format("")})
+    (repo.directory / ".gitignore").write_text("vendor/\n")
+    say("lock")
+    say("vendor")
+    commit(repo.directory)
+
+    assert say("export", str(tmp_path / "site.tar.gz"))["status"] == 0
+
+    names = unpacked(tmp_path / "site.tar.gz", tmp_path / "else")
+    assert "site/vendor/packages/tiny_test.pem" in names
+    (plan,) = offline(tmp_path / "else" / "site", "plan", "web1")["plans"]
+    assert [step["fields"]["message"] for step in plan["plan"]["steps"]] == ["tiny 3.0"]
+
+
+def test_a_folder_vendor_of_the_projects_own_is_carried_as_it_is(
+    repo: Repository, say: Say, offline: Offline, tmp_path: Path
+) -> None:
+    (repo.directory / "vendor").mkdir()
+    (repo.directory / "vendor" / "theirs").write_text("x")
+    say("lock")
+
+    say("export", str(tmp_path / "site.tar.gz"))
+
+    names = unpacked(tmp_path / "site.tar.gz", tmp_path / "else")
+    assert "site/vendor/theirs" in names
+    assert offline(tmp_path / "else" / "site", "plan", "web1")["status"] == 0
 
 
 def test_what_is_kept_to_oneself_stays_here(repo: Repository, say: Say, tmp_path: Path) -> None:
