@@ -3,7 +3,8 @@
 ``resources.md`` comes from the resource types' docstrings and fields, ``cli.md`` from the command
 tree, ``requirements.md`` from ``docs/requirements.toml`` and the tests' markers,
 ``security-rules.md`` from the planted faults of the tests, ``codes.inc`` from the pages of the
-error codes.  Each page is a pure function of those; git ignores the results.
+error codes, ``findings.inc`` from the rules of ``toque check``.  Each page is a pure function of
+those; git ignores the results.
 """
 
 from __future__ import annotations
@@ -142,12 +143,22 @@ def error_codes() -> str:
     return MADE + "\n".join(rows) + "\n"
 
 
+def findings() -> str:
+    """Each code of ``toque check`` with what its rule finds."""
+    from toque.checks.rules import RULES
+
+    rows = ["| code | | what it means |", "|---|---|---|"]
+    rows += [f"| [{r.code}]({r.code}.md) | {r.severity} | {r.title}. |" for r in RULES]
+    return MADE + "\n".join(rows) + "\n"
+
+
 PAGES = {
     "resources.md": resources_page,
     "cli.md": cli_page,
     "requirements.md": requirement_table.page,
     "security-rules.md": rule_table.page,
     "codes.inc": error_codes,
+    "findings.inc": findings,
 }
 
 

@@ -17,7 +17,7 @@ from .usecases.place import Place
 # Above is what it takes to connect, which a converge begins with (ahead.py); the rest is imported
 # where it is used, while the connection is made.
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .adapters import git
     from .cookbooks.lockfile import Lock
@@ -268,6 +268,20 @@ def known_secrets(project: Project) -> dict[str, str]:
         if error.code not in ("identity-missing", "identity-wrong"):
             raise
         return {}
+
+
+def project_files(directory: Path) -> Iterable[Path]:
+    """The same files as paths, links left out."""
+    return [
+        p for p in (directory / name for name in files_to_carry(directory)) if not p.is_symlink()
+    ]
+
+
+def repository_prefix(directory: Path) -> str:
+    """The path of a folder from the top of its repository; empty without one."""
+    from .adapters import git
+
+    return git.prefix(directory)
 
 
 def branch_of(directory: Path) -> str:

@@ -197,6 +197,12 @@ class Repository:
         return git("-C", str(self.path), *argv, check=check, stdin=stdin)
 
 
+def prefix(folder: Path) -> str:
+    """The path of ``folder`` from the top of its repository; empty without one."""
+    found = git("-C", str(folder), "rev-parse", "--show-prefix", check=False)
+    return os.fsdecode(found.stdout.strip()).rstrip("/") if found.returncode == 0 else ""
+
+
 def open_repository(where: str) -> Repository:
     """The repository at a path.  Raises ``AskedWrongly("repository-missing")``."""
     path = Path(where)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from ..detect.tree import PASSED_OVER, largest, worth_reading
 from .git import Repository, git
 
+# Folders that tools fill, where there is no repository to say what is ignored.
+TOOLS = frozenset(
+    ".git .hg .svn .venv venv .tox .nox node_modules site-packages __pycache__ .toque"
+    " .mypy_cache .ruff_cache .pytest_cache".split()
+)
 MOST = 20_000  # files of a folder; what comes after is not looked at
 
 
@@ -44,7 +49,8 @@ class CommitTree:
 
 
 def files_below(folder: Path) -> list[str]:
-    """Every file and link below a folder; in a work tree of git, those that git does not ignore."""
+    """Every file and link below a folder: in a work tree of git those that git does not ignore,
+    else those outside of the folders that tools fill."""
     listed = git(
         "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard",
         check=False,
@@ -52,11 +58,7 @@ def files_below(folder: Path) -> list[str]:
     if listed.returncode == 0:
         names = {os.fsdecode(name).rstrip("/") for name in listed.stdout.split(b"\0") if name}
     else:
-        names = {
-            os.path.relpath(os.path.join(top, name), folder)
-            for top, folders, files in os.walk(folder)
-            for name in (*files, *(f for f in folders if os.path.islink(os.path.join(top, f))))
-        }
+        names = set(_walked(folder))
     found: list[str] = []
     for name in names:
         path = folder / name
@@ -65,6 +67,13 @@ def files_below(folder: Path) -> list[str]:
         elif path.is_dir():  # another repository, such as a submodule
             found += [f"{name}/{below}" for below in files_below(path)]
     return sorted(found)
+
+
+def _walked(folder: Path) -> Iterator[str]:
+    for top, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in TOOLS]
+        links = [name for name in folders if os.path.islink(os.path.join(top, name))]
+        yield from (os.path.relpath(os.path.join(top, name), folder) for name in (*files, *links))
 
 
 class FolderTree:

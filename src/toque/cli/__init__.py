@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "scale": ("scale", "Say how many processes of an app run"),
     "plan": ("converge", "Show exactly what would change; changes nothing"),
     "converge": ("converge", "Apply recipes to a target"),
+    "check": ("check", "Find mistakes in the project and its cookbooks"),
     "drift": ("drift", "List what differs from the last converge, or put it back"),
     "explain": ("explain", "Show where an attribute has its value from"),
     "new": ("new", "Write a new cookbook, with its tests"),

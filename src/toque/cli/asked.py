@@ -116,7 +116,7 @@ def project_or_cookbooks() -> Project:
     except AskedWrongly as error:
         if error.code != "no-project":
             raise
-        from ..usecases import locking
+        from ..usecases import locking  # the other commands do without it
 
         return locking.repository(Path.cwd())
 

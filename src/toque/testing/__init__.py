@@ -15,14 +15,22 @@ def test_second_run_changes_nothing():
 from __future__ import annotations
 
 from ..cookbooks.compile import Compiled
+from ..cookbooks.samples import (
+    DEBIAN_11,
+    DEBIAN_12,
+    DEBIAN_13,
+    RELEASES,
+    UBUNTU_22_04,
+    UBUNTU_24_04,
+    planted,
+)
 from ..fleet.app import App, Database
 from ..usecases.converge import StepError
 from .contents import Contents
 from .converging import Run, check, converge
 from .coverage import Coverage
-from .facts import DEBIAN_11, DEBIAN_12, DEBIAN_13, RELEASES, UBUNTU_22_04, UBUNTU_24_04
 from .machine import Machine
-from .recipes import RecipePlan, compile_recipe, planted
+from .recipes import RecipePlan, compile_recipe
 
 DEBIAN = DEBIAN_12  # when it does not matter which
 

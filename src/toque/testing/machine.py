@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..cookbooks.samples import DEBIAN_12
 from ..node.errors import NotReady
 from ..node.journal import MemoryJournal
 from ..node.memory import MemorySystem, Program
@@ -21,7 +22,6 @@ from ..node.resources.command import Command
 from ..node.system import Data, Result
 from . import accounts, tools
 from .contents import Contents
-from .facts import DEBIAN_12
 from .packages import Apt
 from .postgres import Postgres
 from .services import Systemctl

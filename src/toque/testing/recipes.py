@@ -9,20 +9,16 @@ from typing import Any
 
 from ..cookbooks.compile import Compiled, compile_plan
 from ..cookbooks.cookbook import Cookbook, RecipeFunction, cookbook_of
-from ..cookbooks.inputs import Inputs
+from ..cookbooks.samples import DEBIAN_12, UV, sample_inputs
 from ..errors import BadCookbook, nearest
 from ..fleet.app import App
 from ..fleet.attribute_layer import AttributeLayer
-from ..fleet.environment import Environment, database_url, password_name
-from ..fleet.release import Release, blank_release
+from ..fleet.environment import Environment
+from ..fleet.release import Release
 from ..fleet.source import Source
 from ..fleet.spot import Spot
 from ..node.model import Facts, Step
 from ..node.resource import Resource
-from ..node.values import Blob
-from .facts import DEBIAN_12
-
-UV = b"uv, in tests"  # what r.uv stands for
 
 
 @dataclass(frozen=True)
@@ -117,35 +113,25 @@ def compile_recipe(
     tables = dict(attributes or {})
     if cookbook.name not in tables and not _by_cookbook(cookbook, tables):
         tables = {cookbook.name: tables}
-    every = tuple(apps) or ((app,) if app else ())
-    inputs = Inputs(
+    given = {
+        "release": release,
+        "source": source,
+        "environments": environments,
+        "secrets": secrets,
+    }
+    inputs = sample_inputs(
+        facts,
+        apps,
+        app,
         node=node,
         stack=stack,
-        facts=facts,
         layers=(AttributeLayer("run", tables, Spot("attributes")),),
-        apps=every,
-        app=app,
-        release=release or (blank_release(app.name, "0" * 40) if app else None),
-        source=source or (Source(b"", url="https://example.invalid/x") if app else None),
-        uv=Blob(hashlib.sha256(UV).hexdigest(), len(UV)),
-        environments=environments or {one.name: planted(one) for one in every},
-        secrets=secrets or {},
         limit_s=limit_s,
+        **{name: value for name, value in given.items() if value},
     )
     made = compile_plan(f"{event} {node}", [(cookbook, event)], inputs)
     same = {one.name: getattr(made, one.name) for one in fields(Compiled)}
     return RecipePlan(**same, bytes={hashlib.sha256(UV).hexdigest(): UV})
-
-
-def planted(app: App) -> Environment:
-    """An environment of ``app`` whose secrets are made up, and the same every time."""
-    secret = {name: f"secret-{app.name}-{name}" for name in app.secrets}
-    named = {f"{app.name}/{name}": text for name, text in secret.items()}
-    if app.database:
-        password = named[password_name(app)] = f"secret-{app.name}-password"
-        url = database_url(app, app.database, password)
-        secret[app.database.variable] = named[f"{app.name}/{app.database.variable}"] = url
-    return Environment(app.name, dict(app.env), secret, named)
 
 
 def _by_cookbook(cookbook: Cookbook, tables: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from toque.cookbooks import load
 from toque.cookbooks.compile import compile_plan
 from toque.cookbooks.inputs import Inputs
+from toque.cookbooks.samples import DEBIAN_12, planted
 from toque.detect import cookbook, detect, render
 from toque.detect.answers import answers
 from toque.detect.found import Detected, Reason
@@ -23,8 +24,6 @@ from toque.fleet.release import blank_release
 from toque.fleet.source import Source
 from toque.node.model import Step
 from toque.node.values import Blob
-from toque.testing.facts import DEBIAN_12
-from toque.testing.recipes import planted
 
 from .test_corpus import PROJECTS, parsed
 
