@@ -120,7 +120,7 @@ class Shapes:
 
     def scope(self, module: Module, function: ast.AST, owner: str = "") -> Scope:
         """What the names of a function are; ``owner`` is the class whose method it is."""
-        found: dict[str, Kind | None] = {}
+        found: dict[str, Kind | None] = dict.fromkeys(_asked_about(function))
         expected: dict[ast.AST, Kind | None] = {}
         placed = [node for node in ast.walk(function) if hasattr(node, "lineno")]
         for node in sorted(placed, key=lambda one: (one.lineno, vars(one)["col_offset"])):
@@ -301,6 +301,16 @@ def _stored(*targets: ast.AST | None) -> Iterator[str]:
         for node in ast.walk(target) if target is not None else ():
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 yield node.id
+
+
+def _asked_about(function: ast.AST) -> Iterator[str]:
+    """Names of which a function asks what they are: they may be more than their annotation."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and called(node) in ("isinstance", "hasattr") and node.args:
+            if isinstance(node.args[0], ast.Name):
+                yield node.args[0].id
+        elif isinstance(node, ast.Match) and isinstance(node.subject, ast.Name):
+            yield node.subject.id
 
 
 def _own(method: ast.AST) -> Iterator[str]:

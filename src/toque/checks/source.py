@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+DEEPEST = 300  # levels of a syntax tree, whose readers call themselves
+
 
 @dataclass(frozen=True)
 class Module:
@@ -65,8 +67,17 @@ class Module:
 
 
 def parse(name: str, path: str, text: str) -> Module:
-    """Raises ``SyntaxError``."""
-    return Module(name, path, text, ast.parse(text, path))
+    """Raises ``SyntaxError``, also for what is nested deeper than anybody writes."""
+    try:
+        tree = ast.parse(text, path)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error) or "it is nested too deep") from error
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        level = [below for node in level for below in ast.iter_child_nodes(node)]
+    if level:
+        raise SyntaxError("it is nested too deep")
+    return Module(name, path, text, tree)
 
 
 def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:

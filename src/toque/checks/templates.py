@@ -15,6 +15,8 @@ def fault(text: str) -> tuple[int, str] | None:
         _environment().parse(text)
     except TemplateSyntaxError as error:
         return error.lineno, error.message or "it cannot be read"
+    except RecursionError:
+        return 1, "it is nested too deep"
     return None
 
 
@@ -53,7 +55,7 @@ def taken_in(text: str) -> Iterator[str | None]:
 def _parsed(text: str) -> nodes.Template | None:
     try:
         return _environment().parse(text)
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, RecursionError):
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import re
 from collections.abc import Iterator
 
 from .rule import Rule, Seen
@@ -12,6 +13,7 @@ from .subject import Book, Subject
 from .templates import taken_in
 
 TAKERS = ("render", "file", "tree")
+LETTERS = re.compile(r"\w\w")  # or f"{major}.{minor}" would be a name of every file
 
 
 def look(subject: Subject) -> Iterator[Seen]:
@@ -45,16 +47,18 @@ def _named(book: Book) -> frozenset[str] | None:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
-            elif isinstance(node, ast.JoinedStr):
-                found.add("".join(text_of(part) or "*" for part in node.values))
-            elif isinstance(node, ast.Call) and called(node) in TAKERS and _made(node):
-                return None
-    return frozenset(found - {"", "*"})
+            elif isinstance(node, ast.JoinedStr) and LETTERS.search(_pattern(node)):
+                found.add(_pattern(node))
+            elif isinstance(node, ast.Call) and called(node) in TAKERS:
+                given = node.args[:2]
+                found |= {_pattern(one) for one in given if isinstance(one, ast.JoinedStr)}
+                if any(isinstance(one, ast.BinOp) for one in given):
+                    return None
+    return frozenset(found - {""})
 
 
-def _made(call: ast.Call) -> bool:
-    """Whether the name of what is taken is put together by operators."""
-    return any(isinstance(given, ast.BinOp) for given in call.args[:2])
+def _pattern(node: ast.JoinedStr) -> str:
+    return "".join(text_of(part) or "*" for part in node.values)
 
 
 def _is_named(name: str, words: frozenset[str]) -> bool:

@@ -18,7 +18,7 @@ _PEM = re.compile(
     re.M,
 )
 # The same inside a text of JSON, Python or a shell: line ends are written \n, or are blanks.
-_QUOTED = re.compile(rf"(?<!\w){_BEGIN}(?:\s|\\+[nr]?|[\"'+,]){{0,40}}[A-Za-z0-9+/]{{40}}")
+_QUOTED = re.compile(rf"(?<!\w){_BEGIN}(?:\s|\\[nr]?|[\"'+,]){{0,40}}[A-Za-z0-9+/]{{40}}")
 _AGE = re.compile(r"\b(?P<kind>AGE-SECRET-KEY-1)[0-9A-Z]{50,}\b")
 _PUTTY = re.compile(r"^(?P<kind>PuTTY-User-Key-File-\d): .*\n(?:.*\n){0,200}?Private-Lines: ", re.M)
 

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import toque
 
 from ..checks.access_token import HINT
 from ..checks.allowances import MARK
 from ..checks.judge import Judged, judge
 from ..checks.plain_secret import ENV_FILE
-from ..checks.source import Module, argument, called, parse, text_of
+from ..checks.source import Module
 from ..checks.subject import Book, Subject, Text
-from ..cookbooks.sources import Source
 from ..fleet.foundkeys import HINTS
 from ..fleet.project import Project
 from . import sampling
+from .cookbooktexts import books_in, cookbooks_in, head_of, modules_given, shown_path
 from .definitions import Definitions, definitions
 from .site import Site
 
-LARGEST = 4 << 20  # bytes of a file that is looked into
 SEALED = b"age-encryption.org/"  # how a file begins that Toque keeps encrypted
-KINDS = ("templates", "files")
-NOT_COOKBOOKS = ("test", "tests", "__pycache__")
-# Modules of ours that tell what a recipe is given.
-GIVEN = ("fleet.app", "fleet.balanced", "fleet.release", "fleet.source", "node.model",
-         "node.values", "cookbooks.recipe", "cookbooks.envfile")  # fmt: skip
 
 Files = Callable[[Path], Iterable[Path]]  # those of a project below a folder
 
@@ -63,67 +54,6 @@ def check(site: Site, files: Files) -> Judged:
     return judge(subject)
 
 
-def books_in(sources: Sequence[Source], directory: Path) -> tuple[Book, ...]:
-    """The packages of ``sources`` with their paths from ``directory``."""
-    return tuple(
-        read_book(Path(source.base), package, directory)
-        for source in sources
-        for package in source.packages
-    )
-
-
-def read_book(base: Path, package: str, directory: Path) -> Book:
-    """The package that is imported as ``package`` from the folder ``base``."""
-    folder = base / package.replace(".", "/")
-    modules, templates, files, broken = [], {}, {}, []
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if not path.is_file() or any(p in NOT_COOKBOOKS or p[0] == "." for p in parts[:-1]):
-            continue
-        shown, kind = _shown(path, directory), next((p for p in parts[:-1] if p in KINDS), "")
-        name = "/".join(parts[parts.index(kind) + 1 :]) if kind else ""
-        if kind == "templates":
-            templates[name] = Text(shown, path.read_text("utf-8", "replace"))
-        elif kind == "files":
-            files[name] = shown
-        elif path.suffix == ".py":
-            dotted = ".".join([package, *parts[:-1], path.stem]).removesuffix(".__init__")
-            try:
-                modules.append(parse(dotted, shown, path.read_text("utf-8", "replace")))
-            except (SyntaxError, ValueError) as error:  # ValueError: a NUL in it
-                line, said = getattr(error, "lineno", 1), getattr(error, "msg", str(error))
-                broken.append((shown, line or 1, said))
-    start = _shown(base, directory)
-    before = "" if start == "." else f"{start}/"
-    return Book(package, before, tuple(modules), templates, files, tuple(broken))
-
-
-def cookbooks_in(book: Book) -> Mapping[str, tuple[str, ...]]:
-    """The names of the cookbooks of a package with their events, as its text has them."""
-    found: dict[str, tuple[str, ...]] = {}
-    for module in book.modules:
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Call) and called(node) == "Cookbook":
-                name, events = text_of(argument(node, "name", 0)), argument(node, "events", 2)
-                keys = events.keys if isinstance(events, ast.Dict) else []
-                if name:
-                    found[name] = tuple(text for key in keys if (text := text_of(key)))
-    return found
-
-
-def modules_given() -> dict[str, Module]:
-    """Modules of Toque that recipes use: what they are given, and the library."""
-    top = Path(toque.__file__).parent
-    paths = [top / "__init__.py", *(top / f"{name.replace('.', '/')}.py" for name in GIVEN)]
-    paths += sorted((top / "library").rglob("*.py"))
-    found = {}
-    for path in paths:
-        parts = path.relative_to(top.parent).with_suffix("").parts
-        name = ".".join(parts).removesuffix(".__init__")
-        found[name] = parse(name, str(path), path.read_text("utf-8"))
-    return found
-
-
 def _texts(project: Project, files: Files) -> Iterator[Text]:
     """The files of a project that a rule could want, those of cookbooks elsewhere included."""
     done: set[Path] = set()
@@ -132,8 +62,8 @@ def _texts(project: Project, files: Files) -> Iterator[Text]:
             if path in done:
                 continue
             done.add(path)
-            shown = _shown(path, project.directory)
-            data = _bytes(path)
+            shown = shown_path(path, project.directory)
+            data = head_of(path)
             if not data.startswith(SEALED) and (ENV_FILE.search(shown) or _wanted(data)):
                 yield Text(shown, data.decode("utf-8", "replace"))
 
@@ -142,21 +72,12 @@ def _wanted(data: bytes) -> bool:
     return any(hint.encode() in data for hint in (*HINTS, MARK)) or bool(HINT.search(data))
 
 
-def _bytes(path: Path) -> bytes:
-    """The beginning of a file; nothing of one that cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(LARGEST)
-    except OSError:
-        return b""
-
-
 def _harmless(project: Project) -> Iterator[str]:
     """The files that apps of this project call harmless, when their repository is here."""
     for app in project.apps.values():
         if not app.remote:
             top = Path(project.repository(app))
-            yield from (_shown(top / path, project.directory) for path in app.harmless_keys)
+            yield from (shown_path(top / path, project.directory) for path in app.harmless_keys)
 
 
 def _importable(books: Sequence[Book], defined: Definitions) -> frozenset[str]:
@@ -188,7 +109,3 @@ def _is_there(name: str, folders: Iterable[Path], defined: Definitions) -> bool:
     if any((folder / name).is_dir() or [*folder.glob(f"{name}.*")] for folder in there):
         return True
     return defined.packages is None and importlib.util.find_spec(name) is not None
-
-
-def _shown(path: Path, directory: Path) -> str:
-    return Path(os.path.relpath(path, directory)).as_posix()

@@ -14,7 +14,7 @@ from toque.checks.subject import Book, Subject
 from toque.cookbooks.load import library_names
 from toque.fleet.project import Project
 from toque.fleet.stack import Stack
-from toque.usecases import checking, locking, sampling
+from toque.usecases import checking, cookbooktexts, locking, sampling
 from toque.usecases.definitions import Definitions
 
 TOP = Path(toque.__file__).parent
@@ -34,16 +34,16 @@ def test_nothing_is_wrong_with_an_example(name: str) -> None:
 
 def library() -> tuple[Book, ...]:
     names = [f"toque.library.{name}" for name in library_names()]
-    return tuple(checking.read_book(TOP.parent, name, TOP.parent) for name in names)
+    return tuple(cookbooktexts.read_book(TOP.parent, name, TOP.parent) for name in names)
 
 
 def test_nothing_is_wrong_with_the_library() -> None:
     books = library()
-    own = {name: ev for book in books for name, ev in checking.cookbooks_in(book).items()}
+    own = {name: ev for book in books for name, ev in cookbooktexts.cookbooks_in(book).items()}
     site = bootstrap.open_site(Project(Stack("s"), {}, {}, {}, (), TOP))
     samples = tuple(sampling.samples(site, Definitions((), None, False, {}), own))
 
-    found = judge(Subject(books, checking.modules_given(), samples=samples))
+    found = judge(Subject(books, cookbooktexts.modules_given(), samples=samples))
 
     assert [(flaw.rule.code, flaw.seen) for flaw in found.flaws] == []
     assert sorted(own) == sorted(library_names())

@@ -12,6 +12,7 @@ import pytest
 
 from check_bad import BAD
 from check_cases import Case, recipe
+from cookbook_repository import repository
 from toque.checks.rules import RULES
 from toque.cli import main
 
@@ -125,3 +126,30 @@ def test_a_folder_of_cookbooks_needs_no_settings(
         main(["check", "--json"])
 
     assert left.value.code == 3
+
+
+def test_cookbooks_with_dependencies_are_checked_with_those(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ: dict[str, str] = {}
+    made = repository(tmp_path, environ)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(made.directory)
+    book = made.directory / "cookbooks/web-book/src/web_book/__init__.py"
+    text = book.read_text()
+
+    told = []
+    for change in (
+        text,
+        text.replace("tiny.VERSION", "tiny.NOTHING"),
+        text.replace("tiny", "huge"),
+    ):
+        book.write_text(change)
+        for argv in (["lock"], ["check", "--json"]):
+            with pytest.raises(SystemExit):
+                main(argv)
+        findings = json.loads(capsys.readouterr().out.splitlines()[-1])["findings"]
+        told.append([(one["code"], one["file"].rpartition("/")[2]) for one in findings])
+
+    assert told == [[], [("recipe-broken", "__init__.py")], [("import-broken", "__init__.py")]]

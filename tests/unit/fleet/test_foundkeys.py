@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from toque.fleet import age
-from toque.fleet.foundkeys import HINTS, private_key
+from toque.fleet.foundkeys import HINTS, private_key, private_keys
 
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n"
 BEGIN, END = "-----BEGIN ", "-----\n"
@@ -23,6 +23,16 @@ KEYS = {
         4, "private key",
     ),
     "windows": (f"{BEGIN}PRIVATE KEY-----\r\n{BODY.strip()}\r\n", 1, "private key"),
+    "in JSON": (f'{{"key": "{BEGIN}PRIVATE KEY-----\\n{BODY.strip()}\\n"}}', 1, "private key"),
+    "in Python": (
+        f'KEY = (\n"{BEGIN}RSA PRIVATE KEY-----\\n"\n"{BODY.strip()}"\n)', 2, "rsa private key"
+    ),
+    "in a variable": (f'KEY="{BEGIN}PRIVATE KEY----- {BODY.strip()}"', 1, "private key"),
+    "PGP": (f"{BEGIN}PGP PRIVATE KEY BLOCK{END}\n{BODY}", 1, "pgp private key block"),
+    "PuTTY": (
+        f"PuTTY-User-Key-File-2: ssh-rsa\nPublic-Lines: 1\n{BODY}Private-Lines: 1\n{BODY}",
+        1, "putty private key",
+    ),
     "in yaml": (f"key: |\n  {BEGIN}PRIVATE KEY{END}  {BODY}", 2, "private key"),
     "age": (f"# public key: age1x\n{age.make_identity()[0].splitlines()[1]}\n", 2, "age identity"),
 }  # fmt: skip
@@ -33,6 +43,9 @@ OTHERS = {
     "public": f"{BEGIN}PUBLIC KEY{END}{BODY}",
     "certificate": f"{BEGIN}CERTIFICATE{END}{BODY}",
     "an encrypted file": f"{BEGIN}AGE ENCRYPTED FILE{END}{BODY}",
+    "backslashes": f"{BEGIN}PRIVATE KEY-----" + "\\" * 5000 + "\n",
+    "a public one of PuTTY": f"PuTTY-User-Key-File-2: ssh-rsa\nPublic-Lines: 1\n{BODY}",
+    "a public one of PGP": f"{BEGIN}PGP PUBLIC KEY BLOCK{END}\n{BODY}",
     "a placeholder": "AGE-SECRET-KEY-1...\n",
 }
 
@@ -56,3 +69,12 @@ def test_what_ssh_keygen_writes_is_found(tmp_path):
 
     assert private_key(path.read_text()) == (1, "openssh private key")
     assert private_key(path.with_suffix(".pub").read_text()) is None
+
+
+@pytest.mark.requirement("R27")
+def test_each_key_of_a_text_is_found():
+    text = f"{KEYS['ec'][0]}\n{KEYS['windows'][0]}\n{KEYS['in JSON'][0]}\n"
+
+    assert list(private_keys(text)) == [
+        (1, "ec private key"), (4, "private key"), (7, "private key"),
+    ]  # fmt: skip

@@ -160,3 +160,41 @@ def test_what_is_no_python_is_named_once(tmp_path: Path) -> None:
     assert [(f.rule.code, f.seen.path, f.seen.line) for f in found.flaws] == [
         ("import-broken", "books/web/parts.py", 1)
     ]
+
+
+def test_hostile_texts_are_findings_and_no_bugs_of_ours(tmp_path: Path) -> None:
+    deep = "x = " + "+".join(["'a'"] * 2000) + "\n"
+    texts = {
+        "books/web/deep.py": deep,
+        "books/web/nul.py": "x = '\0'\n",
+        "books/web/latin.py": "# \udce9\n",
+        "books/web/templates/deep.j2": "{{ " + "(" * 5000 + " }}\n",
+        "books/web/templates/x.j2": "{{ a.size }}{{ '\x1b[31m' }}\n",
+    }
+    case = recipe('r.add(File("/etc/x", content=r.render("x.j2", a=a)))\nr.file("deep.j2")\n')
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    (tmp_path / "books/web/templates/link.j2").symlink_to("/etc/passwd")
+    found = judged(
+        Case({**case.files, "toque.toml": TOML.replace("cookbooks", "untrusted")}), tmp_path
+    )
+
+    told = {(flaw.rule.code, flaw.seen.path) for flaw in found.flaws}
+    assert ("import-broken", "books/web/deep.py") in told
+    assert ("import-broken", "books/web/nul.py") in told
+    assert ("template-broken", "books/web/templates/deep.j2") in told
+    assert not any("link.j2" in path for _, path in told)
+
+
+def test_names_of_files_are_patterns_where_they_are_asked_for(tmp_path: Path) -> None:
+    case = recipe(
+        """
+        for one in a.names: r.file(f"{one}{a.size}")
+        """,
+        {"books/web/files/a": ""},
+    )
+    logged = recipe('r.add(Log(f"{a.size}.{a.size}"))\n', {"books/web/files/a.b": ""})
+
+    assert codes(judged(case, tmp_path / "asked")) == []
+    assert codes(judged(logged, tmp_path / "logged")) == ["unused-file"]
