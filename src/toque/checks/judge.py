@@ -19,10 +19,12 @@ LESS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Judged:
-    """``flaws`` are by file and line; ``allowed`` those that somebody has accepted, and why."""
+    """``flaws`` are by file and line; ``allowed`` those that somebody has accepted, and why;
+    ``packages`` the cookbooks that were looked at."""
 
     flaws: tuple[Flaw, ...]
     allowed: tuple[tuple[Flaw, str], ...] = ()
+    packages: tuple[str, ...] = ()
 
     def count(self, severity: str) -> int:
         return sum(1 for flaw in self.flaws if flaw.rule.severity == severity)
@@ -43,7 +45,8 @@ def judge(subject: Subject) -> Judged:
             used.add(by)
             allowed.append((flaw, by.reason))
     flaws += list(_of_allowances(every, used))
-    return Judged(tuple(sorted(flaws, key=_order)), tuple(allowed))
+    packages = tuple(book.package for book in subject.books)
+    return Judged(tuple(sorted(flaws, key=_order)), tuple(allowed), packages)
 
 
 def _of_allowances(every: list[Allowance], used: set[Allowance]) -> Iterator[Flaw]:

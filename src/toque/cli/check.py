@@ -65,6 +65,7 @@ def check(context: click.Context, strict: bool, form: str, as_json: bool) -> Non
 def _as_json(judged: Judged) -> dict[str, object]:
     return {
         "findings": [flaw.as_json() for flaw in judged.flaws],
+        "cookbooks": list(judged.packages),
         "errors": judged.count("error"),
         "warnings": judged.count("warning"),
         "allowed": [{**flaw.as_json(), "reason": reason} for flaw, reason in judged.allowed],
@@ -97,7 +98,7 @@ def _summary(judged: Judged) -> str:
     errors, warnings = judged.count("error"), judged.count("warning")
     allowed = f"; {len(judged.allowed)} allowed" if judged.allowed else ""
     if not judged.flaws:
-        return f"nothing to mend{allowed}"
+        return f"nothing to mend in {', '.join(judged.packages) or 'its files'}{allowed}"
     return f"{_number(errors, 'error')}, {_number(warnings, 'warning')}{allowed}"
 
 

@@ -15,6 +15,7 @@ from ..checks.judge import Judged, judge
 from ..checks.plain_secret import ENV_FILE
 from ..checks.source import Module
 from ..checks.subject import Book, Subject, Text
+from ..cookbooks.load import load_sources
 from ..fleet.foundkeys import HINTS
 from ..fleet.project import Project
 from . import sampling
@@ -31,10 +32,13 @@ def check(site: Site, files: Files) -> Judged:
     """All findings in a project and its cookbooks.
 
     Raises what makes it impossible to look: ``AskedWrongly`` for settings, a lock that is missing
-    or stale, or ``isolation-unavailable``.
+    or stale, or ``isolation-unavailable``; ``BadCookbook("cookbook-missing")`` for a folder that
+    should hold cookbooks.
     """
     defined = definitions(site)
     books = books_in(defined.sources, site.project.directory)
+    if not books:
+        load_sources(defined.sources)  # raises where there should be some
     unloaded = dict(sampling.unloaded(site, defined))
     names = {book.package: cookbooks_in(book) for book in books}
     gone = {name for package in unloaded for name in (package, *names[package])}

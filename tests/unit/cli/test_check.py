@@ -47,7 +47,7 @@ def run(
 
 
 def test_a_clean_project_ends_with_0(run: Run) -> None:
-    assert run(CLEAN) == (0, "nothing to mend\n")
+    assert run(CLEAN) == (0, "nothing to mend in web\n")
 
 
 @pytest.mark.requirement("R27")
@@ -126,6 +126,17 @@ def test_a_folder_of_cookbooks_needs_no_settings(
         main(["check", "--json"])
 
     assert left.value.code == 3
+
+
+def test_a_folder_without_cookbooks_is_no_clean_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main(["check"])
+
+    assert left.value.code == 3
+    assert "[cookbook-missing]" in capsys.readouterr().err
 
 
 def test_cookbooks_with_dependencies_are_checked_with_those(
