@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from collections.abc import Sequence
 
 import click
@@ -48,7 +50,8 @@ def check(context: click.Context, strict: bool, form: str, as_json: bool) -> Non
     if as_json and form != "text":
         raise click.UsageError("--json and --format are two forms of the same: give one of them")
     project = asked.project_or_cookbooks()
-    judged = checking.check(bootstrap.open_site(project), bootstrap.project_files)
+    with contextlib.redirect_stdout(sys.stderr):  # what recipes print is none of the findings
+        judged = checking.check(bootstrap.open_site(project), bootstrap.project_files)
     if as_json:
         asked.tell(_as_json(judged))
     elif form == "sarif":

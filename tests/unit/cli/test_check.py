@@ -111,6 +111,11 @@ def test_sarif_has_rules_places_from_the_top_and_what_is_allowed(run: Run) -> No
     assert allowed["suppressions"] == [{"kind": "inSource", "justification": "it only asks"}]
 
 
+@pytest.mark.parametrize("form", [("--json",), ("--format", "sarif")])
+def test_what_recipes_print_is_no_part_of_it(run: Run, form: tuple[str, ...]) -> None:
+    assert json.loads(run(recipe('print("from a recipe")\n'), *form)[1])
+
+
 def test_two_forms_at_once_are_refused(run: Run) -> None:
     assert run(CLEAN, "--json", "--format", "sarif")[0] == 2
 
