@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..errors import nearest
 from .reads import reads
@@ -32,9 +32,8 @@ def look(subject: Subject) -> Iterator[Seen]:
         )
 
 
-def _some(names: object) -> str:
-    known = list(names)  # type: ignore[call-overload]
-    return ", ".join(known[:6]) or "those that there are"
+def _some(names: Iterable[str]) -> str:
+    return ", ".join([*names][:6]) or "those that there are"
 
 
 RULE = Rule(
