@@ -6,6 +6,7 @@ below holds each name with its one-line help.
 
 from __future__ import annotations
 
+import keyword
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "converge": ("converge", "Apply recipes to a target"),
     "check": ("check", "Find mistakes in the project and its cookbooks"),
     "drift": ("drift", "List what differs from the last converge, or put it back"),
+    "import": ("import_", "Carry the cookbooks of another tool over"),
     "explain": ("explain", "Show where an attribute has its value from"),
     "new": ("new", "Write a new cookbook, with its tests"),
     "lock": ("lock", "Lock the versions of what cookbooks need"),
@@ -68,7 +70,8 @@ class Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f".{COMMANDS[cmd_name][0]}", __name__)
-        command: click.Command = getattr(module, cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

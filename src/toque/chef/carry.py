@@ -1,0 +1,134 @@
+"""A whole repository of Chef cookbooks, file by file, into Toque's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from . import kitchen, metadata
+from .accounting import Account, Entry
+from .carried import Carried
+from .cookbook import Cookbook, no_value
+from .express import Expr, Path
+from .recipe import Counts
+from .report import as_markdown
+from .repository import cookbooks, text_of, unread
+from .tokens import Unreadable
+
+_SAID = {
+    "libraries": "Ruby of its own: Python beside the recipes",
+    "resources": "a resource type of its own: docs/guides/cookbook, a resource type of your own",
+    "providers": "a resource type of its own: docs/guides/cookbook, a resource type of your own",
+    "definitions": "a definition: a function that takes r",
+    "test": "checks of a machine: pytest files in checks/, docs/guides/kitchen",
+    "spec": "tests of recipes: toque.testing, docs/guides/cookbook",
+    "roles": "a role: a layer of toque.toml",
+    "environments": "an environment: attributes of the stack or a layer in toque.toml",
+    "recipes": "only recipes/*.rb are read",
+    "attributes": "only attributes/*.rb are read",
+    "templates": "a template for one system or host alone; r.facts decides in a recipe",
+}
+
+
+def carry(files: Mapping[str, bytes], name: str) -> Carried:
+    """``files`` of a repository by their paths; those that are ``unread`` may be empty."""
+    found = cookbooks(files, name)
+    here = {one.name for one in found}
+    made = [Cookbook(one, _inside(files, one.folder, [o.folder for o in found])) for one in found]
+    by_name = {one.found.name: one for one in made}
+    for one in made:
+        one.read()
+    reads = {path for one in made for path in one.reads()}
+    for one in made:
+        one.settle(reads)
+    accounts: list[Account] = []
+    entries: list[Entry] = []
+    for one in made:
+        one.write(_others(made, one), lambda asked: _recipe(asked, by_name))
+        one.finish()
+        _metadata(one, here)
+        accounts += one.accounts
+        entries += one.entries
+    suites = kitchen.Suites()
+    handled = {one.found.folder + path for one in made for path in one.handled}
+    for path in sorted(set(files) - handled):
+        last = path.rpartition("/")[2]
+        if unread(path):
+            entries.append(Entry(path, 0, 0, "not read", ""))
+        elif last == "Berksfile":
+            accounts.append(metadata.berksfile(path, text_of(files[path]), here))
+        elif last in (".kitchen.yml", "kitchen.yml", ".kitchen.yaml"):
+            accounts.append(kitchen.read(path, text_of(files[path]), made, suites))
+        else:
+            entries.append(_only_named(path))
+    for account in accounts:
+        entries += account.close()
+    written = {
+        f"{one.found.package}/{path}": data for one in made for path, data in one.made.items()
+    }
+    counts = Counts(
+        *(sum(getattr(one.counts, f) for one in made) for f in ("all", "whole", "partly"))
+    )
+    carried = Carried(
+        tuple(one.found.package for one in made),
+        written,
+        tuple(accounts),
+        tuple(sorted(set(entries))),
+        counts,
+    )
+    if made:
+        written["toque.toml"] = kitchen.stack(made).encode()
+        written["kitchen.toml"] = kitchen.suites_toml(made, suites).encode()
+        written["FROM-CHEF.md"] = as_markdown(carried).encode()
+    return carried
+
+
+def _inside(files: Mapping[str, bytes], folder: str, folders: list[str]) -> dict[str, bytes]:
+    """The files of one cookbook, without those of cookbooks in it."""
+    below = [other for other in folders if other != folder and other.startswith(folder)]
+    return {
+        path[len(folder) :]: data
+        for path, data in files.items()
+        if path.startswith(folder) and not any(path.startswith(one) for one in below)
+    }
+
+
+def _others(made: list[Cookbook], own: Cookbook):  # type: ignore[no-untyped-def]
+    def read(path: Path, line: int) -> tuple[str, str, Expr]:
+        for other in made:
+            if other is not own and (known := other.shape.read(path)) is not None:
+                return other.found.package, other.shape.kind, Expr(known[0], known[1])
+        raise Unreadable(line, no_value(path))
+
+    return read
+
+
+def _recipe(asked: str, by_name: Mapping[str, Cookbook]) -> tuple[Cookbook, str] | None:
+    cookbook, _, recipe = asked.partition("::")
+    other = by_name.get(cookbook)
+    recipe = recipe or "default"
+    return (other, recipe) if other is not None and recipe in other.recipes else None
+
+
+def _metadata(one: Cookbook, here: set[str]) -> None:
+    for last in ("metadata.rb", "metadata.json"):
+        if last in one.files:
+            text = text_of(one.files[last])
+            made, account = metadata.read(one.found.folder + last, text, one.found.name, here)
+            one.accounts.append(account)
+            one.handled.add(last)
+
+
+def _only_named(path: str) -> Entry:
+    for part in reversed(path.split("/")[:-1]):
+        if part in _SAID:
+            return Entry(path, 0, 0, _SAID[part], "")
+    last = path.rpartition("/")[2]
+    if re.match(
+        r"(?i)(readme|license|licence|changelog|contributing|notice|\.git|\.rubocop|\.foodcritic"
+        r"|\.travis|chefignore|gemfile|rakefile|thorfile|guardfile|vagrantfile|\.yo-rc"
+        r"|\.delivery|\.editorconfig|testing|codeowners|\.mdlrc|\.overcommit)",
+        last,
+    ):
+        return Entry(path, 0, 0, "of the repository, not of a machine", "", left=False)
+    return Entry(path, 0, 0, "not known what it is", "")

@@ -1,0 +1,76 @@
+"""Cookbooks of another tool, read from a directory and written into another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..chef.carried import Carried
+from ..chef.carry import carry
+from ..chef.repository import unread
+from ..errors import AskedWrongly
+
+MOST_BYTES = 4 << 20  # of one file; a larger one is no recipe, and is listed by its name
+_LEFT_OUT = {".git", ".kitchen", ".bundle", "node_modules"}
+
+
+def read_chef(directory: Path) -> Carried:
+    """What a repository of Chef cookbooks is in Toque; writes nothing.
+
+    Raises ``AskedWrongly("no-chef-cookbook")``.
+    """
+    carried = carry(_files(directory), directory.resolve().name)
+    if not carried.cookbooks:
+        raise AskedWrongly(
+            "no-chef-cookbook",
+            f"there is no Chef cookbook in {directory}",
+            expected="a directory with metadata.rb or recipes/*.rb, or one that holds such",
+            found="no such directory" if not directory.is_dir() else "none",
+            hint="name the directory of the repository, or of one cookbook",
+        )
+    return carried
+
+
+def write_chef(carried: Carried, into: Path) -> None:
+    """Write all files, or none when one of them is there.  Raises ``AskedWrongly``: ``file-there``,
+    ``file-unwritable``."""
+    for name in sorted(carried.files):
+        path = into / name
+        if path.exists() or path.is_symlink():
+            raise AskedWrongly(
+                "file-there",
+                f"there is a {name} already; nothing was written",
+                expected=f"no {name} in {into}",
+                found=str(path),
+                hint="choose another directory: --to DIR",
+            )
+    try:
+        for name, data in sorted(carried.files.items()):
+            path = into / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as new:
+                new.write(data)
+    except OSError as error:
+        raise AskedWrongly(
+            "file-unwritable",
+            f"{name} cannot be written",
+            expected=f"a folder {into} that may be written to",
+            found=str(error),
+            hint=f"ls -ld {into}",
+        ) from error
+
+
+def _files(directory: Path) -> Mapping[str, bytes]:
+    """All regular files by their paths; secrets are named and not opened."""
+    found: dict[str, bytes] = {}
+    for folder, folders, names in os.walk(directory):
+        folders[:] = sorted(set(folders) - _LEFT_OUT)
+        for name in sorted(names):
+            path = Path(folder, name)
+            relative = path.relative_to(directory).as_posix()
+            readable = path.is_file() and not path.is_symlink() and not unread(relative)
+            found[relative] = (
+                path.read_bytes() if readable and path.stat().st_size <= MOST_BYTES else b""
+            )
+    return found
