@@ -1,1 +1,1 @@
-"""Chef cookbooks become Toque's: reading Ruby, translating it, and an account of every line.  Pure."""
+"""Chef cookbooks become Toque's: their Ruby is read, translated, and each line accounted for."""

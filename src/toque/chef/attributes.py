@@ -42,6 +42,18 @@ class Values:
     cookbook: str
     given: list[Given] = field(default_factory=list)
 
+    def drop_unread(self, package: str, tops: set[str]) -> None:
+        """List settings of other cookbooks that nothing in the repository reads."""
+        kept = []
+        for one in self.given:
+            own = identifier(one.path[0].lower())
+            if one.path[0] in tops or own in package or package in own:
+                kept.append(one)
+                continue
+            reason = f"nothing in this repository reads node['{one.path[0]}']"
+            one.account.left(one.node.line, one.node.last, reason)
+        self.given = kept
+
     def leaves(self) -> dict[Path, Any]:
         """The strongest value of each path; a later one replaces what is above or below it."""
         found: dict[Path, Any] = {}
@@ -184,7 +196,7 @@ def branch_for(node: ruby.Choice | ruby.Case, scope: Scope) -> tuple[Node, ...]:
     """The statements that a condition leads to.  Raises ``Unreadable`` when it is not fixed."""
     if isinstance(node, ruby.Choice):
         for condition, body in node.branches:
-            made = truth(express(condition, scope), node)
+            made = truth(express(condition, scope), node, jinja=False)
             if not made.fixed:
                 raise Unreadable(node.line, "a condition that is not known beforehand")
             if made.value:
@@ -205,6 +217,13 @@ def _other_systems(account: Account, node: Node, chosen: Sequence[Node]) -> None
     for body in bodies(node):
         if body is not chosen and body:
             account.left(body[0].line, body[-1].last, OTHER)
+
+
+def no_value(path: Path) -> str:
+    """Why an attribute cannot be read."""
+    if path[0] in ("deploy", "opsworks"):
+        return f"{shown(path)} is OpsWorks's own: r.app, r.environment() or toque.toml have it"
+    return f"{shown(path)} has no default in this repository"
 
 
 OTHER = "for other systems than Debian and Ubuntu"
@@ -252,7 +271,7 @@ def identifier(word: str) -> str:
     """A name for Python: ``my-key`` is ``my_key``."""
     name = re.sub(r"\W", "_", word, flags=re.ASCII)
     name = name if name and not name[0].isdigit() else f"_{name}"
-    name = name.lstrip("_") and name if not name.startswith("__") else f"x{name}"
+    name = f"x{name}" if name.startswith("__") or name == "_" else name
     return f"{name}_" if keyword.iskeyword(name) or name in ("field",) else name
 
 
@@ -263,7 +282,7 @@ def class_name(word: str) -> str:
 def shape(cookbook: str, values: Values, whole: Iterable[Path]) -> Shape:
     """``whole`` are paths that code reads as a mapping."""
     leaves: dict[Path, Any] = {}
-    tops = sorted({path for path in whole}, key=len)
+    tops = sorted(set(whole), key=len)
     for path, value in values.leaves().items():
         top = next((t for t in tops if len(t) < len(path) and path[: len(t)] == t), None)
         if top is None:
@@ -271,7 +290,6 @@ def shape(cookbook: str, values: Values, whole: Iterable[Path]) -> Shape:
         else:
             leaves.setdefault(top, {})
             _into(leaves, top, path[len(top) :], value)
-    leaves = _apart(leaves)
     names: dict[Path, str] = {}
     taken: dict[tuple[Path, str], Path] = {}
     for path in leaves:
@@ -284,11 +302,6 @@ def shape(cookbook: str, values: Values, whole: Iterable[Path]) -> Shape:
     flat = len(first) == 1 and all(len(path) > 1 for path in leaves)
     kind = class_name(cookbook)
     return Shape(kind if kind[0].isalpha() else f"X{kind}", leaves, names, flat)
-
-
-def _apart(leaves: Mapping[Path, Any]) -> dict[Path, Any]:
-    """A mapping of plain values is a mapping; one of others is fields, which have types."""
-    return dict(leaves)
 
 
 def annotation(value: Any) -> str:
@@ -314,8 +327,8 @@ def source(shape: Shape, cookbook: str) -> str:
         imports.insert(0, "from collections.abc import Mapping")
     if "Any" in body and re.search(r"\bAny\b", body):
         imports.append("from typing import Any")
-    where = "a" if not shape.flat else f"a, without ['{next(iter(shape.leaves))[0]}']"
-    head = f'"""The attributes of {cookbook}, as its recipes read them: node[...] of Chef is {where}."""'
+    chef = f"node['{next(iter(shape.leaves))[0]}']" if shape.flat else "node"
+    head = f'"""The attributes of {cookbook}; {chef} of Chef is a in recipes, node in templates."""'
     return "\n".join([head, "", *imports, "", "", body, ""])
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from . import kitchen, metadata
+from . import kitchen, metadata, modules
 from .accounting import Account, Entry
 from .carried import Carried
-from .cookbook import Cookbook, no_value
+from .attributes import no_value
+from .cookbook import Around, Cookbook
 from .express import Expr, Path
 from .recipe import Counts
 from .report import as_markdown
@@ -44,8 +45,7 @@ def carry(files: Mapping[str, bytes], name: str) -> Carried:
     accounts: list[Account] = []
     entries: list[Entry] = []
     for one in made:
-        one.write(_others(made, one), lambda asked: _recipe(asked, by_name))
-        one.finish()
+        one.write(_around(made, one, by_name))
         _metadata(one, here)
         accounts += one.accounts
         entries += one.entries
@@ -66,9 +66,9 @@ def carry(files: Mapping[str, bytes], name: str) -> Carried:
     written = {
         f"{one.found.package}/{path}": data for one in made for path, data in one.made.items()
     }
-    counts = Counts(
-        *(sum(getattr(one.counts, f) for one in made) for f in ("all", "whole", "partly"))
-    )
+    counts = Counts()
+    for one in made:
+        counts = counts.plus(one.counts)
     carried = Carried(
         tuple(one.found.package for one in made),
         written,
@@ -76,6 +76,10 @@ def carry(files: Mapping[str, bytes], name: str) -> Carried:
         tuple(sorted(set(entries))),
         counts,
     )
+    for one in made:
+        if one.checks:
+            path = f"checks/{one.found.package}/test_{one.found.package}.py"
+            written[path] = modules.checks(one.found.name, one.checks).encode()
     if made:
         written["toque.toml"] = kitchen.stack(made).encode()
         written["kitchen.toml"] = kitchen.suites_toml(made, suites).encode()
@@ -93,14 +97,14 @@ def _inside(files: Mapping[str, bytes], folder: str, folders: list[str]) -> dict
     }
 
 
-def _others(made: list[Cookbook], own: Cookbook):  # type: ignore[no-untyped-def]
+def _around(made: list[Cookbook], own: Cookbook, by_name: Mapping[str, Cookbook]) -> Around:
     def read(path: Path, line: int) -> tuple[str, str, Expr]:
         for other in made:
             if other is not own and (known := other.shape.read(path)) is not None:
                 return other.found.package, other.shape.kind, Expr(known[0], known[1])
         raise Unreadable(line, no_value(path))
 
-    return read
+    return Around(read, lambda asked: _recipe(asked, by_name))
 
 
 def _recipe(asked: str, by_name: Mapping[str, Cookbook]) -> tuple[Cookbook, str] | None:
@@ -114,7 +118,7 @@ def _metadata(one: Cookbook, here: set[str]) -> None:
     for last in ("metadata.rb", "metadata.json"):
         if last in one.files:
             text = text_of(one.files[last])
-            made, account = metadata.read(one.found.folder + last, text, one.found.name, here)
+            account = metadata.read(one.found.folder + last, text, here)
             one.accounts.append(account)
             one.handled.add(last)
 

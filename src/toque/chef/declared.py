@@ -13,7 +13,7 @@ from typing import Protocol
 
 from . import ruby
 from .argv import argv
-from .express import Expr, Scope, constant, express
+from .express import Expr, Scope, constant, express, plain
 from .layout import Doc, call, quoted, tuple_of
 from .ruby import Node
 from .tokens import Unreadable
@@ -116,9 +116,10 @@ class Declared:
             for argument in one.arguments:
                 items = argument.items if isinstance(argument, ruby.Array) else (argument,)
                 for item in items:
-                    if not isinstance(item, ruby.Symbol):
+                    word = plain(item)
+                    if word is None:
                         raise Unreadable(one.line, "an action that is computed")
-                    found.append(item.name)
+                    found.append(word)
         return tuple(found)
 
     def actions(self, default: str, *known: str) -> tuple[str, ...]:
@@ -245,7 +246,6 @@ def plain_path(made: Expr, declared: Declared) -> Expr:
         return made
     if made.fixed:
         return constant(wanted)
-    declared.imports.add("normpath")
     return Expr(f"normpath({made.text})", wanted)
 
 
@@ -264,26 +264,17 @@ def declare(node: ruby.Call, scope: Scope, files: Files) -> Declared:
         if one.bare:
             raise Unreadable(one.line, f"{one.name} without a value")
         if one.name in ("notifies", "subscribes"):
-            wish = _wish(one, scope)
+            wish = wish_of(one)
             (declared.notifies if one.name == "notifies" else declared.subscribes).append(wish)
         else:
             declared.properties.setdefault(one.name, []).append(one)
     return declared
 
 
-def _wish(one: ruby.Call, scope: Scope) -> Wish:
+def wish_of(one: ruby.Call) -> Wish:
+    """A notification; without a verb when it is in another shape."""
     if len(one.arguments) not in (2, 3) or not isinstance(one.arguments[0], ruby.Symbol):
         return Wish("", "", "", one)
     timing = one.arguments[2] if len(one.arguments) == 3 else None
-    try:
-        other = express(one.arguments[1], scope)
-    except Unreadable:
-        return Wish("", "", "", one)
-    if not other.fixed or not isinstance(other.value, str):
-        return Wish("", "", "", one)
-    return Wish(
-        one.arguments[0].name,
-        other.value,
-        timing.name if isinstance(timing, ruby.Symbol) else "delayed",
-        one,
-    )
+    words = timing.name if isinstance(timing, ruby.Symbol) else "delayed"
+    return Wish(one.arguments[0].name, ruby.spoken(one.arguments[1]), words, one)

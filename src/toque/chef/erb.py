@@ -8,8 +8,9 @@ blocks that share their line say ``+``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import ruby
 from .accounting import Account, of_text
@@ -86,7 +87,6 @@ def carry(
 
 def _tag(writer: _Writer, match: re.Match[str], first: int, last: int) -> None:
     before, kind, code, closing, behind = match.groups()
-    before, behind = before, behind
     if kind == "%":
         writer.text(f"{before or ''}<%{code}{closing or ''}%>{behind or ''}")
         return
@@ -170,7 +170,7 @@ def _condition(writer: _Writer, code: str, line: int, negated: bool) -> str:
     node = parse_expression(code.strip(), line)
     if negated:
         node = ruby.Negation(node.line, node.last, node)
-    made = truth(express(node, writer.scope), node)
+    made = truth(express(node, writer.scope), node, jinja=True)
     return made.text
 
 
@@ -192,17 +192,28 @@ def loop(
     if isinstance(target.value, dict) and len(names) == 2:
         samples = [*target.value.items()] or [("", UNKNOWN)]
         key, value = names
-        types = {type(item) for _, item in samples}
-        one = samples[0][1] if len(types) == 1 else UNKNOWN
+        one = _sample([item for _, item in samples])
         items = f"{target.inner}.items()"
         return {key: Expr(key, str(samples[0][0])), value: Expr(value, one)}, (
             f"for {key}, {value} in {items}"
         )
     if isinstance(target.value, tuple) and len(names) == 1:
-        types = {type(item) for item in target.value}
-        one = target.value[0] if len(types) == 1 else ("" if not types else UNKNOWN)
+        one = _sample(target.value) if target.value else ""
         return {names[0]: Expr(names[0], one)}, f"for {names[0]} in {target.text}"
     raise Unreadable(line, "a loop over something that is not known")
+
+
+def _sample(items: Sequence[Any]) -> Any:
+    """One value for all: of mappings, the keys that each has."""
+    if len({type(item) for item in items}) != 1:
+        return UNKNOWN
+    if not isinstance(items[0], dict):
+        return items[0]
+    return {
+        key: _sample([item[key] for item in items])
+        for key in items[0]
+        if all(key in item for item in items)
+    }
 
 
 def _assigned(writer: _Writer, code: str, line: int) -> str:

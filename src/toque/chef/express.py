@@ -6,7 +6,9 @@ layer above them must have, too.  Only ``fixed`` ones are the same on every mach
 
 from __future__ import annotations
 
+import keyword
 import posixpath
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +26,7 @@ class _Unset:
 
 UNKNOWN = _Unset()
 Path = tuple[str, ...]
+_NAMES = frozenset("r a str len tuple int float sorted dict basename dirname normpath".split())
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,12 @@ class Scope:
 
     def with_names(self, more: Mapping[str, Expr]) -> Scope:
         return replace(self, names={**self.names, **more})
+
+
+def local_name(word: str) -> str:
+    """A variable's name in Python: no keyword, and nothing that a module imports or defines."""
+    plain_word = word.rstrip("?!")
+    return f"{plain_word}_" if keyword.iskeyword(plain_word) or plain_word in _NAMES else plain_word
 
 
 def constant(value: object) -> Expr:
@@ -183,19 +192,19 @@ def _instance(node: ruby.Instance, scope: Scope) -> Expr:
 
 
 def _negation(node: ruby.Negation, scope: Scope) -> Expr:
-    inner = truth(express(node.operand, scope), node)
+    inner = truth(express(node.operand, scope), node, jinja=scope.jinja)
     value = UNKNOWN if inner.value is UNKNOWN else not inner.value
-    text = inner.text
-    if " is not None" in text and " and " not in text:
-        text = text.replace(" is not None", " is None")
-    elif text.startswith("not ") and not inner.loose:
-        text = text[4:]
-    else:
-        text = f"not {inner.inner}"
-    return Expr(text, value, inner.fixed, loose=True)
+    if inner.fixed:
+        return constant(value)
+    opposite = {" is not None": " is None", " is None": " is not None",
+                " is not none": " is none", " is none": " is not none"}  # fmt: skip
+    for sign, other in opposite.items():
+        if inner.text.endswith(sign) and not re.search(r" (and|or|if) ", inner.text):
+            return Expr(inner.text.removesuffix(sign) + other, value, loose=True)
+    return Expr(f"not {inner.inner}", value, loose=True)
 
 
-def truth(expr: Expr, node: Node) -> Expr:
+def truth(expr: Expr, node: Node, *, jinja: bool) -> Expr:
     """As a condition: only nil and false are false in Ruby, "" and 0 are not."""
     if isinstance(expr.value, bool):
         return expr
@@ -203,7 +212,8 @@ def truth(expr: Expr, node: Node) -> Expr:
         return Expr(str(expr.value is not None), expr.value is not None, fixed=True)
     if expr.value is UNKNOWN:
         raise _no(node, f"the truth of {expr.text}, whose type is not known")
-    return Expr(f"{expr.inner} is not None", expr.value is not None, loose=True)
+    none = "none" if jinja else "None"
+    return Expr(f"{expr.inner} is not {none}", expr.value is not None, loose=True)
 
 
 _PYTHON = {"&&": "and", "||": "or"}
@@ -214,19 +224,19 @@ def _operation(node: ruby.Operation, scope: Scope) -> Expr:
     operator = node.operator
     fixed = left.fixed and right.fixed
     if operator in _PYTHON:
-        left, right = truth(left, node.left), truth(right, node.right)
+        left = truth(left, node.left, jinja=scope.jinja)
+        right = truth(right, node.right, jinja=scope.jinja)
         return _both(left, right, operator)
     if operator in ("==", "!="):
         value = UNKNOWN if UNKNOWN in (left.value, right.value) else left.value == right.value
         if operator == "!=" and value is not UNKNOWN:
             value = not value
         word = {"==": "is", "!=": "is not"}[operator] if right.value is None else operator
-        return Expr(
-            f"{left.inner} {word} {right.inner}",
-            value if value is not UNKNOWN else True,
-            fixed,
-            loose=True,
-        )
+        other = "none" if right.value is None and scope.jinja else right.inner
+        if fixed:
+            return constant(value)
+        value = True if value is UNKNOWN else value
+        return Expr(f"{left.inner} {word} {other}", value, loose=True)
     numbers = all(type(x.value) in (int, float) for x in (left, right))
     if operator in ("<", ">", "<=", ">=") and numbers:
         value = {
@@ -255,13 +265,16 @@ def _both(left: Expr, right: Expr, operator: str) -> Expr:
             decides = bool(one.value) == (operator == "||")
             return one if decides else other
     value = bool(left.value and right.value if operator == "&&" else left.value or right.value)
-    return Expr(f"{left.inner} {_PYTHON[operator]} {right.inner}", value, loose=True)
+    sides = [
+        x.inner if re.search(r" (and|or|if|not) |^not ", x.text) else x.text for x in (left, right)
+    ]
+    return Expr(f" {_PYTHON[operator]} ".join(sides), value, loose=True)
 
 
 def _choice(node: ruby.Choice, scope: Scope) -> Expr:
     if len(node.branches) != 1 or len(node.otherwise) != 1 or len(node.branches[0][1]) != 1:
         raise _no(node, "a condition as a value")
-    condition = truth(express(node.branches[0][0], scope), node)
+    condition = truth(express(node.branches[0][0], scope), node, jinja=scope.jinja)
     yes, no = express(node.branches[0][1][0], scope), express(node.otherwise[0], scope)
     if condition.fixed:
         return yes if condition.value else no
@@ -365,7 +378,7 @@ def _method(node: ruby.Call, target: Expr, arguments: Sequence[Expr], scope: Sco
         return constant(value) if target.fixed else Expr(text, value, loose=loose)
 
     if name == "nil?" and not arguments and value is not UNKNOWN:
-        return made(f"{target.inner} is None", value is None, True)
+        return made(f"{target.inner} is {'none' if jinja else 'None'}", value is None, True)
     if name in ("empty?", "any?") and not arguments and isinstance(value, (str, tuple, dict)):
         words = (
             (f"not {target.inner}", not value)

@@ -176,10 +176,14 @@ def suites_toml(cookbooks: Sequence[Cookbook], suites: Suites) -> str:
         for one in cookbooks
         if "default" in one.recipes
     ]
+    checked = {one.found.package for one in cookbooks if one.checks}
     lines = ['driver = "auto"', f"release = {_toml(suites.release)}", ""]
     for one in found:
         lines += [f"[suites.{one.name}]", 'run = ["setup"]', 'project = "toque.toml"',
-                  f"layer = {_toml(layer(one.cookbooks[0]))}", 'verify = "checks"', ""]  # fmt: skip
+                  f"layer = {_toml(layer(one.cookbooks[0]))}"]  # fmt: skip
+        if one.cookbooks[0] in checked:
+            lines += [f"verify = {_toml(f'checks/{one.cookbooks[0]}')}"]
+        lines += [""]
         for package, table in one.attributes.items():
             lines += [*_tables(f"suites.{one.name}.attributes.{package}", table), ""]
     return "\n".join(lines)

@@ -35,7 +35,7 @@ def text_of(doc: Doc) -> str:
     return doc if isinstance(doc, str) else doc.flat
 
 
-def call(name: str, *items: Doc, **named: Doc) -> Made:
+def call(name: str, /, *items: Doc, **named: Doc) -> Made:
     return Made(f"{name}(", (*(("", i) for i in items), *((f"{k}=", v) for k, v in named.items())))
 
 

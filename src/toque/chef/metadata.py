@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 
 from . import ruby
 from .accounting import Account, of_ruby, of_text
@@ -17,15 +16,6 @@ _WORDS = ("version", "description", "maintainer", "maintainer_email", "license",
           "issues_url")  # fmt: skip
 _NOT_NEEDED = ("long_description", "chef_version", "ohai_version", "privacy", "gem", "provides",
                "recipe", "attribute")  # fmt: skip
-
-
-@dataclass
-class Metadata:
-    """``said`` are its words about itself; ``depends`` by name with their lines."""
-
-    name: str
-    said: dict[str, str] = field(default_factory=dict)
-    depends: list[str] = field(default_factory=list)
 
 
 def name_in(text: str, file: str) -> str:
@@ -41,11 +31,10 @@ def name_in(text: str, file: str) -> str:
     return ""
 
 
-def read(file: str, text: str, name: str, here: Collection[str]) -> tuple[Metadata, Account]:
+def read(file: str, text: str, here: Collection[str]) -> Account:
     """``here`` are the cookbooks of the repository."""
-    made = Metadata(name)
     if file.endswith(".json"):
-        return made, _json(file, text, made, here)
+        return _json(file, text, here)
     account = of_ruby(file, text)
     for node in parse(text):
         words = [plain(one) for one in node.arguments] if isinstance(node, ruby.Call) else []
@@ -58,23 +47,19 @@ def read(file: str, text: str, name: str, here: Collection[str]) -> tuple[Metada
             account.left(first, last, "not known in metadata")
         elif word == "name" or word in _WORDS:
             account.carried(first, last)
-            if word != "name":
-                made.said[word] = words[0]
         elif word == "depends":
-            _needs(account, first, last, words[0], here, made)
+            _needs(account, (first, last), words[0], here)
         elif word == "supports":
             account.carried(first, last)
             if words[0] not in ("debian", "ubuntu"):
                 account.left(first, last, OTHER)
         else:
             account.left(first, last, "not known in metadata")
-    return made, account
+    return account
 
 
-def _needs(
-    account: Account, first: int, last: int, name: str, here: Collection[str], made: Metadata
-) -> None:
-    made.depends.append(name)
+def _needs(account: Account, lines: tuple[int, int], name: str, here: Collection[str]) -> None:
+    first, last = lines
     if name in here:
         account.carried(first, last)
     elif name in ("apt", "build-essential"):
@@ -84,7 +69,7 @@ def _needs(
         account.left(first, last, f"the cookbook {name} is not in this repository")
 
 
-def _json(file: str, text: str, made: Metadata, here: Collection[str]) -> Account:
+def _json(file: str, text: str, here: Collection[str]) -> Account:
     account = of_text(file, text)
     try:
         table = json.loads(text)
@@ -93,11 +78,10 @@ def _json(file: str, text: str, made: Metadata, here: Collection[str]) -> Accoun
         account.left(1, len(account.lines), "not JSON as metadata has it")
         return account
     account.carried(1, len(account.lines))
-    made.said.update({k: v for k, v in table.items() if k in _WORDS and isinstance(v, str)})
     for number, line in enumerate(account.lines, 1):
         for name in needs:
             if re.search(rf'"{re.escape(name)}"\s*:', line):
-                _needs(account, number, number, name, here, made)
+                _needs(account, (number, number), name, here)
     unknown = sorted(set(table) - {*_WORDS, *_NOT_NEEDED, "name", "dependencies", "platforms"})
     for key in unknown:
         for number, line in enumerate(account.lines, 1):
@@ -126,6 +110,6 @@ def _berks(account: Account, node: ruby.Node, here: Collection[str]) -> None:
         for inner in node.block.body:
             _berks(account, inner, here)
     elif word == "cookbook" and words and words[0] is not None:
-        _needs(account, first, last, words[0], here, Metadata(""))
+        _needs(account, (first, last), words[0], here)
     else:
         account.left(first, last, "not known in a Berksfile")

@@ -118,9 +118,10 @@ class _Parser:
             if closes and depth == 0 and self.inside:
                 return
             token = self.take()
-            if (token.kind == "keyword" and (
-                token.value == "do" or (token.value in _OPENERS and begins)
-            )) or (token.kind == "op" and token.value in ("(", "[", "{")):
+            if (
+                token.kind == "keyword"
+                and (token.value == "do" or (token.value in _OPENERS and begins))
+            ) or (token.kind == "op" and token.value in ("(", "[", "{")):
                 depth += 1
             elif token.value in ("end", ")", "]", "}") and token.kind in ("keyword", "op"):
                 depth -= 1
@@ -354,7 +355,9 @@ class _Parser:
         if self.sees("*", "&", "**"):
             raise self.wrong("a list spread into arguments")
         node = self.expression()
-        if (self.sees(":") and isinstance(node, ruby.Text) and not self.now.spaced) or self.sees("=>"):
+        if (self.sees(":") and isinstance(node, ruby.Text) and not self.now.spaced) or self.sees(
+            "=>"
+        ):
             self.take()
         elif pairs:
             raise self.wrong("a value behind named ones")

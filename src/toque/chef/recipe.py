@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from typing import TYPE_CHECKING
+
 from . import attributes, ruby
 from .accounting import Account
-from .attributes import OTHER, identifier
+from .attributes import OTHER
 from .declared import Declared, Files, declare
 from .erb import loop
-from .express import Expr, Path, Scope, express, path_of, truth
+from .express import Expr, Path, Scope, express, local_name, path_of, truth
 from .layout import Doc, Made, call, lines_of, quoted, text_of, tuple_of
 from .resources import REASONS, TYPES
 from .ruby import Node
 from .tokens import Unreadable
 from .wishes import Placing
 
+if TYPE_CHECKING:
+    from .notified import Notified
+
 SYSTEMS = ("debian", "ubuntu")
-_NAMES = frozenset({"r", "a", "str", "len", "tuple", "int", "float", "sorted", "dict"})
 _REPLACED = {
     "apt": "Package fetches apt's index when it has to; nothing stands for this",
     "build-essential": "",
@@ -42,6 +45,9 @@ class Counts:
     whole: int = 0
     partly: int = 0
 
+    def plus(self, other: Counts) -> Counts:
+        return Counts(self.all + other.all, self.whole + other.whole, self.partly + other.partly)
+
 
 @dataclass
 class Writer:
@@ -53,12 +59,13 @@ class Writer:
     attribute: Callable[[Path, int], Expr]
     include: Callable[[str], Included | None]
     placing: Placing
+    notified: Notified
     seen: dict[tuple[str, str], str]
-    services: Mapping[str, Mapping[str, Doc]]
     comments: Mapping[int, str]
     imports: set[str] = field(default_factory=set)  # names of toque
     modules: set[str] = field(default_factory=set)  # whole statements
     counts: Counts = field(default_factory=Counts)
+    checks: list[tuple[str, str]] = field(default_factory=list)  # kind and name, for all machines
 
     # --- bodies -------------------------------------------------------------------------------
 
@@ -170,14 +177,13 @@ class Writer:
                 "toque.toml do it before",
             )
         made = express(node.value, scope)
-        name = identifier(target.name)
-        name = f"{name}_" if name in _NAMES or keyword.iskeyword(name) else name
+        name = local_name(target.name)
         lines = lines_of(made.text, indent, f"{name} = ")
         return lines, scope.with_names({target.name: Expr(name, made.value)})
 
     def _choice(self, node: ruby.Choice, scope: Scope, indent: int, index: int) -> list[str]:
         branches: list[tuple[str, Sequence[Node], int]] = []
-        conditions = [truth(express(c, scope), node) for c, _ in node.branches]
+        conditions = [truth(express(c, scope), node, jinja=False) for c, _ in node.branches]
         for made, (condition, body) in zip(conditions, node.branches, strict=True):
             if made.fixed and made.value:
                 return self._chain(branches, body, node, scope, indent, index)
@@ -246,7 +252,7 @@ class Writer:
     def _call(self, node: ruby.Call, scope: Scope, indent: int, index: int) -> list[str]:
         if node.name == "each" and node.target is not None and node.block is not None:
             target = express(node.target, scope)
-            names = [identifier(name) for name in node.block.parameters]
+            names = [local_name(name) for name in node.block.parameters]
             given, head = loop(target, names, "", node.line, jinja=False)
             given = {old: given[new] for old, new in zip(node.block.parameters, names, strict=True)}
             inner = self.body(
@@ -270,7 +276,10 @@ class Writer:
             if not made.fixed or not isinstance(made.value, str):
                 raise Unreadable(node.line, "a recipe whose name is computed")
             cookbook = made.value.partition("::")[0]
-            found = self.include(made.value)
+            try:
+                found = self.include(made.value)
+            except Unreadable as error:
+                raise Unreadable(node.line, error.reason) from None
             if found is not None:
                 self.modules.add(found.statement)
                 lines.append(f"{' ' * indent}r.include({found.name})")
@@ -301,8 +310,8 @@ class Writer:
         self.counts.all += 1
         lines: list[str] = []
         notify, listed = self._notify(node, index, declared, scope, indent)
-        for number, one in enumerate(made):
-            one = self._merged(declared, one)
+        for number, plain_one in enumerate(made):
+            one = self._merged(declared, plain_one)
             if one is None:
                 continue
             extra = dict(more)
@@ -311,6 +320,8 @@ class Writer:
             if not self._first_time(declared, one, extra, indent):
                 continue
             lines += lines_of(call("r.add", one, **extra), indent)
+            if indent == 4 and "when" not in extra:
+                self.checks += checked(one)
         self.imports |= declared.imports
         for first, last, reason in declared.notes:
             if reason:
@@ -321,25 +332,14 @@ class Writer:
 
     def _merged(self, declared: Declared, one: Made) -> Made | None:
         """A service that is declared several times is added once, with all that is said of it."""
-        if one.opening != "Service(" or not declared.name.fixed:
+        key = f"service[{ruby.spoken(declared.node.arguments[0])}]"
+        if one.opening != "Service(" or key not in self.notified.services:
             return one
-        key = f"service[{declared.name.value}]"
-        if key not in self.services:
-            return one
-        target = self.placing.targets.get(key)
-        fields = self.services[key]
-        if target is not None and (target.recipe, declared.node.line) != (
-            self.recipe,
-            self.first_line(target),
-        ):
+        target = self.notified.targets[key]
+        if (target.recipe, self.notified.lines[key]) != (self.recipe, declared.node.line):
             declared.note(f"{key} is declared once, with what is said here, in {target.recipe}")
             return None
-        return call("Service", quoted(str(declared.name.value)), **dict(fields))
-
-    first_lines: Mapping[str, int] = field(default_factory=dict)
-
-    def first_line(self, target: object) -> int:
-        return self.first_lines.get(getattr(target, "key", ""), 0)
+        return call("Service", one.items[0][1], **dict(self.notified.services[key]))
 
     def _first_time(
         self, declared: Declared, one: Made, extra: Mapping[str, Doc], indent: int
@@ -402,6 +402,17 @@ def resources_in(node: Node) -> int:
         return sum(resources_in(one) for one in node.block.body)
     bodies_of = attributes.bodies(node)
     return sum(resources_in(one) for body in bodies_of for one in body)
+
+
+def checked(one: Made) -> list[tuple[str, str]]:
+    """What holds on each machine after a resource: a running service, a file that is there."""
+    name = text_of(one.items[0][1]) if one.items else ""
+    fields = {key: text_of(value) for key, value in one.items if key}
+    if not name.startswith(('"', "'")) or "absent=" in fields:
+        return []
+    if one.opening == "Service(" and fields.get("running=") == "True":
+        return [("service", name)]
+    return [("file", name)] if one.opening in ("File(", "Directory(", "Link(", "Git(") else []
 
 
 def carry(declared: Declared) -> tuple[list[Made], dict[str, Doc]]:

@@ -142,3 +142,21 @@ def walk(node: object) -> Iterator[Node]:
             yield from walk(item)
     elif isinstance(node, Block):
         yield from walk(node.body)
+
+
+def spoken(node: object) -> str:
+    """A name as its words, the same for the same code on any line: to find it again."""
+    if isinstance(node, Text):
+        return "".join(
+            part if isinstance(part, str) else f"#{{{_code(part)}}}" for part in node.parts
+        )
+    return node.name if isinstance(node, Symbol) else f"#{{{_code(node)}}}"
+
+
+def _code(node: object) -> str:
+    if isinstance(node, (Text, Symbol)):
+        return repr(spoken(node))
+    if isinstance(node, Node):
+        names = [name for name in node.__dataclass_fields__ if name not in ("line", "last")]
+        return f"{type(node).__name__}({', '.join(_code(getattr(node, n)) for n in names)})"
+    return f"({', '.join(map(_code, node))})" if isinstance(node, tuple) else repr(node)

@@ -20,7 +20,7 @@ _OPERATORS = sorted(
 )
 _CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _IDENT = re.compile(r"[A-Za-z_]\w*[?!]?(?![=~](?!=))|[A-Za-z_]\w*")
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F_]+|0[bB][01_]+|\d[\d_]*\.\d[\d_]*|\d[\d_]*")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_]*\.\d[\d_]*|\d[\d_]*")
 _HEREDOC = re.compile(r"<<([-~]?)(?:([A-Z_a-z]\w*)|(['\"])([^'\"\n]+)\3)")
 _SPACED = re.compile(r"(?:[ \t\r]|\\\r?\n)+")
 _ESCAPES = {"n": "\n", "t": "\t", "s": " ", "r": "\r", "0": "\0", "e": "\x1b", "\n": ""}

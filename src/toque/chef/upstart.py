@@ -44,8 +44,8 @@ def as_unit(
         uses |= made.uses
         {"Unit": unit, "Service": service, "Install": install}[entry[0]].extend(entry[1])
     if not whole or not any(line.startswith("ExecStart=") for line in service):
-        account.left(1, len(account.lines), "a job that does more than exec")
-        account.entries.insert(0, account.entries.pop())
+        account = of_text(file, source)
+        account.left(1, max(len(account.lines), 1), "a job of Upstart that does more than exec")
         return Template("", account, whole=False)
     text = "\n".join(["[Unit]", *unit, "", "[Service]", *service, ""])
     text += "\n".join(["", "[Install]", *install, ""]) if install else ""

@@ -30,6 +30,7 @@ class Target:
     index: int
     verbs: tuple[str, ...]
     action: str  # how Python writes the action, with {} for the verb
+    local: bool = False  # names variables of its recipe
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def _refusal(one: Notifier, targets: Mapping[str, Target], reached: frozenset[st
         return f"{one.target} cannot :{one.wish.verb} when notified"
     if target.recipe != one.recipe and not {target.recipe, one.recipe} <= reached:
         return f"{one.target} stands in another recipe, and no event runs both"
+    if target.recipe != one.recipe and target.local:
+        return f"{one.target} needs variables of its own recipe"
     if one.key == one.target:
         return f"{one.target} notifies itself"
     return ""

@@ -16,6 +16,9 @@ _KEY = re.compile(
 )
 
 
+Line = tuple[int, int, str]
+
+
 @dataclass(frozen=True)
 class Value:
     """A text, number, true, false, None, dict of values or list of values, with its lines."""
@@ -34,7 +37,7 @@ class Value:
 
 def read(text: str) -> Value:
     """Raises ``Unreadable``."""
-    lines = []
+    lines: list[Line] = []
     for number, line in enumerate(text.split("\n"), 1):
         if "<%" in line:
             raise Unreadable(number, "Ruby inside YAML")
@@ -59,9 +62,6 @@ def _without_comment(line: str) -> str:
         elif char == "#" and (at == 0 or line[at - 1] in " \t"):
             return line[:at].rstrip()
     return line.rstrip()
-
-
-Line = tuple[int, int, str]
 
 
 def _block(lines: list[Line], at: int, indent: int, depth: int = 0) -> tuple[Value, int]:
@@ -142,7 +142,8 @@ def _scalar(text: str, number: int) -> Any:
 def _flow(text: str, number: int) -> Any:
     close = {"[": "]", "{": "}"}[text[0]]
     inner = text[1:-1].strip()
-    if text[-1] != close or any(sign in inner for sign in "[]{}"):
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", inner)
+    if text[-1] != close or any(sign in bare for sign in "[]{}"):
         raise Unreadable(number, "a list in a list on one line")
     parts = [part.strip() for part in re.findall(r"""(?:"[^"]*"|'[^']*'|[^,"'])+""", inner)]
     if text[0] == "[":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from .. import ruby
+import shlex
+from ast import literal_eval
+
 from ..argv import argv
 from ..declared import Declared, plain_path
 from ..express import express
-from ..layout import Doc, Made, call, quoted
+from ..layout import Doc, Made, call, quoted, text_of
 from ..ruby import Node
 
 
@@ -31,7 +33,7 @@ def _command(d: Declared, node: Node) -> Made:
     actions = d.action("run", "nothing")
     words = argv(node, d.scope)
     fields: dict[str, Doc] = {}
-    if d.name.fixed and isinstance(d.name.value, str) and d.name.value != _plain(node):
+    if d.name.fixed and isinstance(d.name.value, str) and not _says(words, d.name.value):
         fields["name"] = quoted(d.name.value)
     user = d.text("user")
     if user is not None and user.text != '"root"':
@@ -58,11 +60,10 @@ def _command(d: Declared, node: Node) -> Made:
     timeout = d.value("timeout")
     if timeout is not None:
         fields["timeout_s"] = timeout.text
-    elif True:
-        fields["timeout_s"] = "3600"
+    else:
+        fields["timeout_s"] = "3600"  # as long as Chef waits
     creates = d.text("creates")
     d.passed_over("live_stream", "what it prints is told while it runs")
-    d.passed_over("login", "") if d.truth("login") is False else None
     if d.truth("login"):
         raise d.no("a login's environment: env and environment_file say what it needs")
     if actions == "nothing":
@@ -76,5 +77,7 @@ def _command(d: Declared, node: Node) -> Made:
     return call("Command", words, **fields)
 
 
-def _plain(node: Node) -> str | None:
-    return node.plain if isinstance(node, ruby.Text) else None
+def _says(words: Made, name: str) -> bool:
+    """Whether a command without a name of its own would be called the same."""
+    plain = [literal_eval(text_of(word)) for _, word in words.items if text_of(word)[0] in "'\""]
+    return len(plain) == len(words.items) and " ".join(plain) == name and shlex.join(plain) == name

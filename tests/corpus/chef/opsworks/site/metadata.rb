@@ -1,0 +1,2 @@
+name "site"
+depends "deploy"

@@ -1,0 +1,5 @@
+name 'shop-app'
+version '0.1.0'
+depends 'base'
+depends 'shop-db'
+depends 'poise-python', '~> 1.7'

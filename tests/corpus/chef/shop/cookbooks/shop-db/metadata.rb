@@ -1,0 +1,2 @@
+name 'shop-db'
+version '0.1.0'

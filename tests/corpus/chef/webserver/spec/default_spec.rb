@@ -1,0 +1,1 @@
+describe 'webserver::default' do; end
