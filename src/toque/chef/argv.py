@@ -6,10 +6,11 @@ import re
 import shlex
 
 from . import ruby
-from .express import Expr, Scope, express, joined
+from .express import express, joined
 from .layout import Made, tuple_of
 from .ruby import Node
 from .tokens import Unreadable
+from .values import Expr, Scope
 
 _HELD = "\ue000"  # stands for an interpolation, with its number behind
 _SHELLS = frozenset(

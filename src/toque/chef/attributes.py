@@ -10,11 +10,12 @@ from typing import Any
 
 from . import ruby
 from .accounting import Account
-from .express import UNKNOWN, Expr, Path, Scope, constant, express, path_of, plain, truth
+from .express import express, path_of, plain, truth
 from .facts import AUTOMATIC, fact
 from .layout import Doc, Made, call, lines_of, literal, text_of
 from .ruby import Node
 from .tokens import Unreadable
+from .values import UNKNOWN, Expr, Path, Scope, constant
 
 # Chef's precedence from weak to strong; within one level the last one counts.
 LEVELS = {

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 
 from . import kitchen, metadata, modules
 from .accounting import Account, Entry
-from .carried import Carried
 from .attributes import no_value
+from .carried import Carried
 from .cookbook import Around, Cookbook
-from .express import Expr, Path
 from .recipe import Counts
 from .report import as_markdown
 from .repository import cookbooks, text_of, unread
 from .tokens import Unreadable
+from .values import Expr, Path
 
 _SAID = {
     "libraries": "Ruby of its own: Python beside the recipes",
@@ -50,17 +50,7 @@ def carry(files: Mapping[str, bytes], name: str) -> Carried:
         accounts += one.accounts
         entries += one.entries
     suites = kitchen.Suites()
-    handled = {one.found.folder + path for one in made for path in one.handled}
-    for path in sorted(set(files) - handled):
-        last = path.rpartition("/")[2]
-        if unread(path):
-            entries.append(Entry(path, 0, 0, "not read", ""))
-        elif last == "Berksfile":
-            accounts.append(metadata.berksfile(path, text_of(files[path]), here))
-        elif last in (".kitchen.yml", "kitchen.yml", ".kitchen.yaml"):
-            accounts.append(kitchen.read(path, text_of(files[path]), made, suites))
-        else:
-            entries.append(_only_named(path))
+    _rest(files, made, suites, accounts, entries)
     for account in accounts:
         entries += account.close()
     written = {
@@ -85,6 +75,28 @@ def carry(files: Mapping[str, bytes], name: str) -> Carried:
         written["kitchen.toml"] = kitchen.suites_toml(made, suites).encode()
         written["FROM-CHEF.md"] = as_markdown(carried).encode()
     return carried
+
+
+def _rest(
+    files: Mapping[str, bytes],
+    made: list[Cookbook],
+    suites: kitchen.Suites,
+    accounts: list[Account],
+    entries: list[Entry],
+) -> None:
+    """What is in no cookbook, or in a part of one that is only named."""
+    here = {one.found.name for one in made}
+    handled = {one.found.folder + path for one in made for path in one.handled}
+    for path in sorted(set(files) - handled):
+        last = path.rpartition("/")[2]
+        if unread(path):
+            entries.append(Entry(path, 0, 0, "not read", ""))
+        elif last == "Berksfile":
+            accounts.append(metadata.berksfile(path, text_of(files[path]), here))
+        elif last in (".kitchen.yml", "kitchen.yml", ".kitchen.yaml"):
+            accounts.append(kitchen.read(path, text_of(files[path]), made, suites))
+        else:
+            entries.append(_only_named(path))
 
 
 def _inside(files: Mapping[str, bytes], folder: str, folders: list[str]) -> dict[str, bytes]:

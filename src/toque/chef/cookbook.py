@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from . import modules, notified, ruby, wishes
 from .accounting import Account, Entry, of_ruby
 from .attributes import Shape, Values, identifier, read_file, shape, shown, source
-from .express import Expr, Path, Scope, local_name, path_of, plain
+from .express import path_of, plain
 from .facts import AUTOMATIC, fact
 from .modules import Module
 from .notified import Notified
@@ -19,6 +19,7 @@ from .repository import Found, text_of
 from .ruby import Node
 from .shipped import Shipped
 from .tokens import Unreadable
+from .values import Expr, Path, Scope, local_name
 from .wishes import Placing
 
 _MODULES = frozenset({"attributes", "afterwards", "templates", "files"})
@@ -112,7 +113,7 @@ class Cookbook:
         for name, body in self.recipes.items():
             module = Module(self.function(name), f"recipes/{name}.rb of {self.found.name}",
                             self.shape.kind)  # fmt: skip
-            writer = self._writer(name, module, around, placing, known, seen)
+            writer = self._writer(name, module, around, placing=placing, known=known, seen=seen)
             module.code = writer.top(body)
             self._keep(module, writer)
             self.counts = self.counts.plus(writer.counts)
@@ -149,7 +150,7 @@ class Cookbook:
             keys = [key for key in placing.late if placing.targets[key].recipe == name]
             if not keys:
                 continue
-            writer = self._writer(name, module, around, placing, known, {})
+            writer = self._writer(name, module, around, placing=placing, known=known, seen={})
             keys.sort(key=lambda key: placing.targets[key].index)
             module.code += writer.late(self.recipes[name], keys)
             self.checks += writer.checks
@@ -158,9 +159,15 @@ class Cookbook:
         self.made["afterwards.py"] = module.source().encode()
 
     def _writer(
-        self, recipe: str, module: Module, around: Around, placing: Placing, known: Notified,
+        self,
+        recipe: str,
+        module: Module,
+        around: Around,
+        *,
+        placing: Placing,
+        known: Notified,
         seen: dict[tuple[str, str], str],
-    ) -> Writer:  # fmt: skip
+    ) -> Writer:
         account = self._recipe_accounts[recipe]
         comments = {number: line.strip() for number, line in enumerate(account.lines, 1)
                     if line.strip().startswith("#")}  # fmt: skip

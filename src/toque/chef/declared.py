@@ -13,10 +13,11 @@ from typing import Protocol
 
 from . import ruby
 from .argv import argv
-from .express import Expr, Scope, constant, express, plain
+from .express import express, plain
 from .layout import Doc, call, quoted, tuple_of
 from .ruby import Node
 from .tokens import Unreadable
+from .values import Expr, Scope, constant
 
 
 @dataclass(frozen=True)

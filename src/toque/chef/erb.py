@@ -14,9 +14,10 @@ from typing import Any
 
 from . import ruby
 from .accounting import Account, of_text
-from .express import UNKNOWN, Expr, Path, Scope, express, truth
+from .express import express, truth
 from .parse import parse, parse_expression
 from .tokens import Unreadable
+from .values import UNKNOWN, Expr, Path, Scope
 
 # The pattern of Erubis: spaces before, kind, code, closing sign, spaces and line end behind.
 _TAG = re.compile(r"(^[ \t]*)?<%(=+|-|#|%)?(.*?)([-=])?%>([ \t]*\r?\n)?", re.M | re.S)

@@ -1,72 +1,16 @@
-"""Ruby expressions as Python or Jinja2, with what is known of their values.
-
-A value is known from literals and from the defaults of attributes, which have the type that every
-layer above them must have, too.  Only ``fixed`` ones are the same on every machine.
-"""
+"""Ruby expressions as Python or Jinja2."""
 
 from __future__ import annotations
 
-import keyword
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import ruby
+from . import methods, ruby
 from .layout import escaped, literal, quoted, text_of
 from .ruby import Node
-from .tokens import Unreadable
-
-
-class _Unset:
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-
-UNKNOWN = _Unset()
-Path = tuple[str, ...]
-_NAMES = frozenset("r a str len tuple int float sorted dict basename dirname normpath".split())
-
-
-@dataclass(frozen=True)
-class Expr:
-    """``text`` in the language that is written; ``value``, or ``UNKNOWN``.  A ``loose`` one needs
-    parentheses inside another."""
-
-    text: str
-    value: Any = UNKNOWN
-    fixed: bool = False
-    loose: bool = False
-
-    @property
-    def inner(self) -> str:
-        return f"({self.text})" if self.loose else self.text
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Where names have their values from: ``attribute`` reads ``node[...]``, ``names`` are local
-    variables, ``instances`` those with an @."""
-
-    attribute: Callable[[Path, int], Expr]
-    names: Mapping[str, Expr] = field(default_factory=dict)
-    instances: Mapping[str, Expr] | None = None
-    jinja: bool = False
-
-    def with_names(self, more: Mapping[str, Expr]) -> Scope:
-        return replace(self, names={**self.names, **more})
-
-
-def local_name(word: str) -> str:
-    """A variable's name in Python: no keyword, and nothing that a module imports or defines."""
-    plain_word = word.rstrip("?!")
-    return f"{plain_word}_" if keyword.iskeyword(plain_word) or plain_word in _NAMES else plain_word
-
-
-def constant(value: object) -> Expr:
-    """A literal."""
-    return Expr(text_of(literal(value)), value, fixed=True)
+from .values import UNKNOWN, Expr, Path, Scope, constant, no
 
 
 def express(node: Node, scope: Scope) -> Expr:
@@ -75,11 +19,7 @@ def express(node: Node, scope: Scope) -> Expr:
         if isinstance(node, kind):
             made: Expr = make(node, scope)
             return made
-    raise _no(node, f"{type(node).__name__.lower()} as a value")
-
-
-def _no(node: Node, what: str) -> Unreadable:
-    return Unreadable(node.line, f"no counterpart for {what}")
+    raise no(node, f"{type(node).__name__.lower()} as a value")
 
 
 def path_of(node: Node) -> Path | None:
@@ -118,7 +58,7 @@ def joined(parts: Sequence[str | Expr], scope: Scope, node: Node) -> Expr:
     for part in parts:
         piece = part if isinstance(part, str) else part.value
         if isinstance(piece, bool) or piece is None or isinstance(piece, (tuple, dict)):
-            raise _no(node, f"a text with {piece!r} in it")
+            raise no(node, f"a text with {piece!r} in it")
         value = UNKNOWN if UNKNOWN in (value, piece) else f"{value}{piece}"
     fixed = all(isinstance(part, str) or part.fixed for part in parts)
     if fixed:
@@ -132,7 +72,7 @@ def joined(parts: Sequence[str | Expr], scope: Scope, node: Node) -> Expr:
         return Expr(" ~ ".join(pieces), value, loose=True)
     for part in expressions:
         if '"' in part.text or "\\" in part.text:
-            raise _no(node, f"{part.text} inside a text")
+            raise no(node, f"{part.text} inside a text")
     body = "".join(
         escaped(part, '"').replace("{", "{{").replace("}", "}}") if isinstance(part, str)
         else f"{{{part.text}}}" for part in parts
@@ -162,7 +102,7 @@ def _hash(node: ruby.Hash, scope: Scope) -> Expr:
     for key, item in node.pairs:
         name = plain(key)
         if name is None:
-            raise _no(key, "a key that is no plain text")
+            raise no(key, "a key that is no plain text")
         pairs.append((name, express(item, scope)))
     known = all(item.value is not UNKNOWN for _, item in pairs)
     value = {name: item.value for name, item in pairs} if known else UNKNOWN
@@ -176,11 +116,11 @@ def _index(node: ruby.Index, scope: Scope) -> Expr:
         return scope.attribute(path, node.line)
     target, key = express(node.target, scope), express(node.key, scope)
     if not isinstance(target.value, (dict, tuple)) or key.value is UNKNOWN:
-        raise _no(node, "a look-up in something that is not known")
+        raise no(node, "a look-up in something that is not known")
     try:
         value = target.value[key.value]
     except (KeyError, IndexError, TypeError):
-        raise _no(node, f"a key that {target.text} does not have") from None
+        raise no(node, f"a key that {target.text} does not have") from None
     fixed = target.fixed and key.fixed
     return Expr(f"{target.inner}[{key.text}]", value, fixed)
 
@@ -188,7 +128,7 @@ def _index(node: ruby.Index, scope: Scope) -> Expr:
 def _instance(node: ruby.Instance, scope: Scope) -> Expr:
     if scope.instances is not None and node.name in scope.instances:
         return scope.instances[node.name]
-    raise _no(node, f"@{node.name}, which nothing gives")
+    raise no(node, f"@{node.name}, which nothing gives")
 
 
 def _negation(node: ruby.Negation, scope: Scope) -> Expr:
@@ -211,7 +151,7 @@ def truth(expr: Expr, node: Node, *, jinja: bool) -> Expr:
     if expr.fixed:
         return Expr(str(expr.value is not None), expr.value is not None, fixed=True)
     if expr.value is UNKNOWN:
-        raise _no(node, f"the truth of {expr.text}, whose type is not known")
+        raise no(node, f"the truth of {expr.text}, whose type is not known")
     none = "none" if jinja else "None"
     return Expr(f"{expr.inner} is not {none}", expr.value is not None, loose=True)
 
@@ -255,7 +195,7 @@ def _operation(node: ruby.Operation, scope: Scope) -> Expr:
         return Expr(f"{left.inner} {operator} {right.inner}", value, fixed, loose=True)
     if operator == "+" and all(isinstance(x.value, str) for x in (left, right)):
         return joined([left, right], scope, node)
-    raise _no(node, f"the operator {operator} here")
+    raise no(node, f"the operator {operator} here")
 
 
 def _both(left: Expr, right: Expr, operator: str) -> Expr:
@@ -273,32 +213,32 @@ def _both(left: Expr, right: Expr, operator: str) -> Expr:
 
 def _choice(node: ruby.Choice, scope: Scope) -> Expr:
     if len(node.branches) != 1 or len(node.otherwise) != 1 or len(node.branches[0][1]) != 1:
-        raise _no(node, "a condition as a value")
+        raise no(node, "a condition as a value")
     condition = truth(express(node.branches[0][0], scope), node, jinja=scope.jinja)
-    yes, no = express(node.branches[0][1][0], scope), express(node.otherwise[0], scope)
+    then, other = express(node.branches[0][1][0], scope), express(node.otherwise[0], scope)
     if condition.fixed:
-        return yes if condition.value else no
-    value = yes.value if condition.value else no.value
-    return Expr(f"{yes.inner} if {condition.text} else {no.inner}", value, loose=True)
+        return then if condition.value else other
+    value = then.value if condition.value else other.value
+    return Expr(f"{then.inner} if {condition.text} else {other.inner}", value, loose=True)
 
 
 def _call(node: ruby.Call, scope: Scope) -> Expr:
     if node.block is not None:
-        raise _no(node, f"{node.name} with a block")
+        raise no(node, f"{node.name} with a block")
     if node.target is None:
         return _own_call(node, scope)
     if isinstance(node.target, ruby.Const):
         if node.target.name == "File" and node.name == "join" and node.arguments:
             return _joined_path(node, scope)
-        if node.target.name == "File" and len(node.arguments) == 1 and not scope.jinja:
-            if node.name in ("dirname", "basename"):
-                return _path_part(node, scope)
-        raise _no(node, f"{node.target.name}.{node.name}")
+        part = node.name in ("dirname", "basename") and len(node.arguments) == 1
+        if node.target.name == "File" and part and not scope.jinja:
+            return _path_part(node, scope)
+        raise no(node, f"{node.target.name}.{node.name}")
     if node.name == "to_s" and not node.arguments:
-        return _as_text(express(node.target, scope), scope, node)
+        return methods.text_of_number(express(node.target, scope), scope, node)
     target = express(node.target, scope)
     arguments = [express(argument, scope) for argument in node.arguments]
-    return _method(node, target, arguments, scope)
+    return methods.method(node, target, arguments, scope)
 
 
 def _own_call(node: ruby.Call, scope: Scope) -> Expr:
@@ -309,7 +249,7 @@ def _own_call(node: ruby.Call, scope: Scope) -> Expr:
         if node.name == "platform_family?":
             return Expr(str("debian" in words), "debian" in words, fixed=True)
         return _one_of(scope.attribute(("platform",), node.line), words, scope)
-    raise _no(node, f"{node.name}")
+    raise no(node, f"{node.name}")
 
 
 def _one_of(target: Expr, words: Sequence[Any], scope: Scope) -> Expr:
@@ -324,12 +264,12 @@ def _joined_path(node: ruby.Call, scope: Scope) -> Expr:
     for number, argument in enumerate(node.arguments):
         part = express(argument, scope)
         if not isinstance(part.value, str):
-            raise _no(node, "File.join of other things than texts")
+            raise no(node, "File.join of other things than texts")
         ends = (number > 0 and part.value.startswith("/")) or (
             number < len(node.arguments) - 1 and part.value.endswith("/")
         )
         if ends and not part.fixed:
-            raise _no(node, f"File.join with {part.text}, which has slashes at its ends")
+            raise no(node, f"File.join with {part.text}, which has slashes at its ends")
         parts += ["/"] if number else []
         if part.fixed:
             word = part.value.lstrip("/") if number else part.value
@@ -343,12 +283,12 @@ def _path_part(node: ruby.Call, scope: Scope) -> Expr:
     """``File.dirname``, which takes no notice of slashes at the end."""
     path = express(node.arguments[0], scope)
     if not isinstance(path.value, str):
-        raise _no(node, f"File.{node.name} of something that is not known as a text")
+        raise no(node, f"File.{node.name} of something that is not known as a text")
     value = getattr(posixpath, node.name)(path.value.rstrip("/") or "/")
     if path.fixed:
         return constant(value)
     if path.value.endswith("/"):
-        raise _no(node, f"File.{node.name} of {path.text}, which ends with a slash")
+        raise no(node, f"File.{node.name} of {path.text}, which ends with a slash")
     return Expr(f"{node.name}({path.text})", value)
 
 
@@ -360,88 +300,6 @@ def _merged(parts: Sequence[str | Expr]) -> list[str | Expr]:
         else:
             found.append(part)
     return found
-
-
-def _as_text(expr: Expr, scope: Scope, node: Node) -> Expr:
-    if isinstance(expr.value, str):
-        return expr
-    if type(expr.value) in (int, float):
-        name = f"{expr.inner} | string" if scope.jinja else f"str({expr.text})"
-        return Expr(name, str(expr.value), loose=scope.jinja)
-    raise _no(node, f"to_s of {expr.text}")
-
-
-def _method(node: ruby.Call, target: Expr, arguments: Sequence[Expr], scope: Scope) -> Expr:
-    name, value, jinja = node.name, target.value, scope.jinja
-
-    def made(text: str, value: Any, loose: bool = False) -> Expr:
-        return constant(value) if target.fixed else Expr(text, value, loose=loose)
-
-    if name == "nil?" and not arguments and value is not UNKNOWN:
-        return made(f"{target.inner} is {'none' if jinja else 'None'}", value is None, True)
-    if name in ("empty?", "any?") and not arguments and isinstance(value, (str, tuple, dict)):
-        words = (
-            (f"not {target.inner}", not value)
-            if name == "empty?"
-            else (
-                f"{target.inner} | length > 0" if jinja else f"len({target.text}) > 0",
-                bool(value),
-            )
-        )
-        return made(*words, True)
-    if (
-        name in ("length", "size", "count")
-        and not arguments
-        and isinstance(value, (str, tuple, dict))
-    ):
-        return made(
-            f"{target.inner} | length" if jinja else f"len({target.text})", len(value), jinja
-        )
-    if name == "include?" and len(arguments) == 1 and isinstance(value, (str, tuple, dict)):
-        return made(f"{arguments[0].inner} in {target.inner}", arguments[0].value in value, True)
-    if name in ("downcase", "upcase", "strip", "capitalize") and isinstance(value, str):
-        python = {"downcase": "lower", "upcase": "upper"}.get(name, name)
-        return made(f"{target.inner}.{python}()", getattr(value, python)())
-    if name == "join" and len(arguments) <= 1 and isinstance(value, tuple):
-        by = arguments[0] if arguments else constant("")
-        if not all(isinstance(item, str) for item in value) or not isinstance(by.value, str):
-            raise _no(node, "join of other things than texts")
-        text = f"{target.inner} | join({by.text})" if jinja else f"{by.inner}.join({target.text})"
-        return made(text, by.value.join(value), jinja)
-    if name in ("keys", "values") and not arguments and isinstance(value, dict):
-        if jinja:
-            return made(f"{target.inner}.{name}()", tuple(getattr(value, name)()))
-        return made(f"tuple({target.inner}.{name}())", tuple(getattr(value, name)()))
-    if name in ("sort", "uniq") and not arguments and isinstance(value, tuple):
-        return _sorted(target, value, name, node, made, jinja)
-    if name in ("to_i", "to_f") and not arguments and isinstance(value, (str, int, float)):
-        kind, word = {"to_i": (int, "int"), "to_f": (float, "float")}[name]
-        try:
-            number = kind(value)
-        except ValueError:
-            raise _no(node, f"{name} of {value!r}") from None
-        return made(
-            f"{target.inner} | {word}" if jinja else f"{word}({target.text})", number, jinja
-        )
-    raise _no(node, f".{name}")
-
-
-def _sorted(
-    target: Expr,
-    value: Sequence[Any],
-    name: str,
-    node: Node,
-    made: Callable[..., Expr],
-    jinja: bool,
-) -> Expr:
-    if not all(isinstance(item, str) for item in value):
-        raise _no(node, f"{name} of other things than texts")
-    if name == "uniq":
-        text = f"{target.inner} | unique" if jinja else f"tuple(dict.fromkeys({target.text}))"
-        return made(text, tuple(dict.fromkeys(value)), jinja)
-    if jinja:
-        raise _no(node, "sort")  # Jinja2's own takes no notice of case
-    return made(f"tuple(sorted({target.text}))", tuple(sorted(value)))
 
 
 _KINDS: dict[type[Node], Callable[[Any, Scope], Expr]] = {

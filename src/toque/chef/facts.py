@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .express import Expr, Path, constant
+from .values import Expr, Path, constant
 
 FAMILY = constant("debian")
 # By Chef's name: the field of ``Facts``, and a value for its type.
@@ -19,8 +19,8 @@ _FACTS: dict[Path, tuple[str, object]] = {
 AUTOMATIC = frozenset(
     "platform platform_version platform_family hostname machinename fqdn domain ipaddress "
     "ip6address macaddress kernel cpu memory lsb network filesystem filesystem2 ec2 cloud "
-    "cloud_v2 languages virtualization uptime ohai_time os os_version init_package etc block_device "
-    "dmi recipes roles chef_packages packages rackspace gce azure vagrant".split()
+    "cloud_v2 languages virtualization uptime ohai_time os os_version init_package etc "
+    "block_device dmi recipes roles chef_packages packages rackspace gce azure vagrant".split()
 )
 
 

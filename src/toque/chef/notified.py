@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from . import ruby
 from .declared import Files, declare, wish_of
-from .express import Expr, Scope, express, local_name
+from .express import express
 from .layout import Doc, Made, quoted, text_of
 from .recipe import carry
 from .ruby import Node, spoken
 from .tokens import Unreadable
+from .values import Expr, Scope, local_name
 from .wishes import VERBS, Notifier, Target
 
 
@@ -81,17 +82,10 @@ def _action(kind: str, name: str, made: Made) -> str:
         return f"Service({name.replace('{', '{{').replace('}', '}}')}).{{}}"
     fields = dict(made.items)
     own = text_of(fields["name="]) if "name=" in fields else name
-    return (
-        f'Action("command:" + {own}, "{{}}")'
-        if own[0] not in "\"'"
-        else (
-            f'Action({quoted("command:" + _plain(own)).replace("{", "{{").replace("}", "}}")}, "{{}}")'
-        )
-    )
-
-
-def _plain(text: str) -> str:
-    return str(literal_eval(text))
+    if own[0] not in "\"'":
+        return f'Action("command:" + {own}, "{{}}")'
+    word = quoted(f"command:{literal_eval(own)}").replace("{", "{{").replace("}", "}}")
+    return f'Action({word}, "{{}}")'
 
 
 def wishes(recipes: Mapping[str, Sequence[Node]]) -> list[Notifier]:

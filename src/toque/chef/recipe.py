@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-
 from typing import TYPE_CHECKING
 
 from . import attributes, ruby
@@ -12,11 +11,12 @@ from .accounting import Account
 from .attributes import OTHER
 from .declared import Declared, Files, declare
 from .erb import loop
-from .express import Expr, Path, Scope, express, local_name, path_of, truth
+from .express import express, path_of, truth
 from .layout import Doc, Made, call, lines_of, quoted, text_of, tuple_of
 from .resources import REASONS, TYPES
 from .ruby import Node
 from .tokens import Unreadable
+from .values import Expr, Path, Scope, local_name
 from .wishes import Placing
 
 if TYPE_CHECKING:
@@ -186,10 +186,10 @@ class Writer:
         conditions = [truth(express(c, scope), node, jinja=False) for c, _ in node.branches]
         for made, (condition, body) in zip(conditions, node.branches, strict=True):
             if made.fixed and made.value:
-                return self._chain(branches, body, node, scope, indent, index)
+                return self._chain(branches, body, node, scope=scope, indent=indent, index=index)
             if not made.fixed:
                 branches.append((made.text, body, condition.last))
-        return self._chain(branches, node.otherwise, node, scope, indent, index)
+        return self._chain(branches, node.otherwise, node, scope=scope, indent=indent, index=index)
 
     def _case(self, node: ruby.Case, scope: Scope, indent: int, index: int) -> list[str]:
         subject = express(node.subject, scope)
@@ -203,7 +203,9 @@ class Writer:
             values = [word.value for word in words]
             if subject.fixed:
                 if subject.value in values:
-                    return self._chain(branches, body, node, scope, indent, index)
+                    return self._chain(
+                        branches, body, node, scope=scope, indent=indent, index=index
+                    )
                 continue
             if system:
                 values = [value for value in values if value in SYSTEMS]
@@ -211,19 +213,22 @@ class Writer:
                 if not values:
                     continue
                 if not open_systems:  # both of them have been named
-                    return self._chain(branches, body, node, scope, indent, index)
+                    return self._chain(
+                        branches, body, node, scope=scope, indent=indent, index=index
+                    )
             if len(values) == 1:
                 text = f"{subject.inner} == {text_of(_literal(values[0]))}"
             else:
                 text = f"{subject.inner} in {tuple_of([_literal(v) for v in values]).flat}"
             branches.append((text, body, wanted[-1].last))
-        return self._chain(branches, node.otherwise, node, scope, indent, index)
+        return self._chain(branches, node.otherwise, node, scope=scope, indent=indent, index=index)
 
     def _chain(
         self,
         branches: Sequence[tuple[str, Sequence[Node], int]],
         otherwise: Sequence[Node],
         node: ruby.Choice | ruby.Case,
+        *,
         scope: Scope,
         indent: int,
         index: int,

@@ -102,7 +102,7 @@ class Negation(Node):
 
 @dataclass(frozen=True)
 class Choice(Node):
-    """if, unless, elsif, ``?:``; ``branches`` are conditions and bodies, with the branch's lines."""
+    """if, unless, elsif, ``?:``; ``branches`` are conditions and their bodies."""
 
     branches: tuple[tuple[Node, tuple[Node, ...]], ...]
     otherwise: tuple[Node, ...]

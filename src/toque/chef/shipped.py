@@ -10,11 +10,11 @@ from .accounting import Account
 from .attributes import no_value, shown
 from .declared import Rendered
 from .erb import Template, carry
-from .express import Expr, Path
 from .facts import AUTOMATIC, fact
 from .repository import text_of
 from .tokens import Unreadable
 from .upstart import as_unit
+from .values import Expr, Path
 
 KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 TEMPLATES = ("templates/default/", "templates/")

@@ -22,6 +22,10 @@ _CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _IDENT = re.compile(r"[A-Za-z_]\w*[?!]?(?![=~](?!=))|[A-Za-z_]\w*")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_]*\.\d[\d_]*|\d[\d_]*")
 _HEREDOC = re.compile(r"<<([-~]?)(?:([A-Z_a-z]\w*)|(['\"])([^'\"\n]+)\3)")
+_PERCENT = re.compile(r"%([wWqQiIrx]?)([^\w\s])")
+_PERCENT_KINDS = {"w": "words", "i": "words", "r": "regex", "x": "shell"}
+_SYMBOL = re.compile(r":([A-Za-z_]\w*[?!]?)(?!:)")
+_IVAR = re.compile(r"@{1,2}(\w+)")
 _SPACED = re.compile(r"(?:[ \t\r]|\\\r?\n)+")
 _ESCAPES = {"n": "\n", "t": "\t", "s": " ", "r": "\r", "0": "\0", "e": "\x1b", "\n": ""}
 
@@ -135,51 +139,66 @@ class _Lexer:
         self.found[index] = Token("text", body, old.line, self.line - 1, old.spaced, tuple(parts))
 
     def _token(self, char: str) -> None:
-        rest, first = self.text, self.line
         if char in "\"'`":
-            return self._quoted(char, char, char != "'", "text" if char != "`" else "shell")
-        if char == "%" and (made := re.compile(r"%([wWqQiIrx]?)([^\w\s])").match(rest, self.at)):
-            if made[1] or self._value_wanted():
-                self.at += len(made[0]) - 1
-                kind = {"w": "words", "W": "words", "i": "words", "I": "words", "r": "regex"}
-                kind["x"] = "shell"
-                return self._quoted(
-                    made[2],
-                    _CLOSING.get(made[2], made[2]),
-                    made[1] in ("", "W", "Q"),
-                    kind.get(made[1], "text"),
-                    made[1],
-                )
-        if char == "<" and self._value_wanted() and (here := _HEREDOC.match(rest, self.at)):
-            self.heredocs.append((len(self.found), here[1], here[2] or f"{here[3]}{here[4]}"))
-            self.at = here.end()
-            return self._add("text", "", first)
-        if char == ":" and (made := re.compile(r":([A-Za-z_]\w*[?!=]?)(?!:)").match(rest, self.at)):
-            name = (
-                made[1] if not made[1].endswith("=") or rest[made.end() :][:1] in "=~>" else made[1]
-            )
-            if name.endswith("="):
-                name = name[:-1]
-            self.at += 1 + len(name)
-            return self._add("symbol", name, first)
-        if char == ":" and rest[self.at + 1 : self.at + 2] in ("'", '"') and self._value_wanted():
+            self._quoted(char, char, char != "'", "text" if char != "`" else "shell")
+        elif not (self._percent() or self._begins_text(char) or self._symbol(char)):
+            self._plain(char)
+
+    def _percent(self) -> bool:
+        """``%w(...)`` and its like."""
+        made = _PERCENT.match(self.text, self.at)
+        if made is None or not (made[1] or self._value_wanted()):
+            return False
+        self.at += len(made[0]) - 1
+        kind = _PERCENT_KINDS.get(made[1].lower(), "text")
+        close = _CLOSING.get(made[2], made[2])
+        self._quoted(made[2], close, made[1] in ("", "W", "Q"), kind)
+        return True
+
+    def _begins_text(self, char: str) -> bool:
+        """A heredoc or a pattern."""
+        if char not in "</" or not self._value_wanted():
+            return False
+        if char == "/":
+            self._quoted("/", "/", False, "regex")
+            return True
+        here = _HEREDOC.match(self.text, self.at)
+        if here is None:
+            return False
+        self.heredocs.append((len(self.found), here[1], here[2] or f"{here[3]}{here[4]}"))
+        self.at = here.end()
+        self._add("text", "", self.line)
+        return True
+
+    def _symbol(self, char: str) -> bool:
+        if char != ":":
+            return False
+        if self.text[self.at + 1 : self.at + 2] in ("'", '"') and self._value_wanted():
             self.at += 1
-            return self._quoted(rest[self.at], rest[self.at], False, "symbol")
-        if char == "/" and self._value_wanted():
-            return self._quoted("/", "/", False, "regex")
-        if char == "@" and (made := re.compile(r"@{1,2}(\w+)").match(rest, self.at)):
+            self._quoted(self.text[self.at], self.text[self.at], False, "symbol")
+            return True
+        made = _SYMBOL.match(self.text, self.at)
+        if made is None:
+            return False
+        self.at += len(made[0])
+        self._add("symbol", made[1], self.line)
+        return True
+
+    def _plain(self, char: str) -> None:
+        if made := _IVAR.match(self.text, self.at):
             self.at = made.end()
-            return self._add("ivar", made[1], first)
-        if made := _NUMBER.match(rest, self.at):
+            self._add("ivar", made[1], self.line)
+        elif made := _NUMBER.match(self.text, self.at):
             self.at = made.end()
-            return self._add("number", made[0], first)
-        if made := _IDENT.match(rest, self.at):
-            return self._word(made[0])
-        for word in _OPERATORS:
-            if rest.startswith(word, self.at):
-                self.at += len(word)
-                return self._add("op", word, first)
-        raise Unreadable(first, f"the character {char!r}")
+            self._add("number", made[0], self.line)
+        elif made := _IDENT.match(self.text, self.at):
+            self._word(made[0])
+        else:
+            word = next((one for one in _OPERATORS if self.text.startswith(one, self.at)), None)
+            if word is None:
+                raise Unreadable(self.line, f"the character {char!r}")
+            self.at += len(word)
+            self._add("op", word, self.line)
 
     def _word(self, word: str) -> None:
         self.at += len(word)
@@ -187,10 +206,11 @@ class _Lexer:
         dotted = bool(self.found) and self.found[-1].value in (".", "&.", "::")
         if after[:1] == ":" and after != "::" and not dotted and not self._in_ternary():
             self.at += 1
-            return self._add("label", word, self.line)
-        if word in KEYWORDS and not dotted:
-            return self._add("keyword", word, self.line)
-        self._add("const" if word[0].isupper() else "name", word, self.line)
+            self._add("label", word, self.line)
+        elif word in KEYWORDS and not dotted:
+            self._add("keyword", word, self.line)
+        else:
+            self._add("const" if word[0].isupper() else "name", word, self.line)
 
     def _in_ternary(self) -> bool:
         """Whether a ``?`` before on this line waits for its colon."""
@@ -214,7 +234,7 @@ class _Lexer:
         after = self.text[self.at + 1 : self.at + 2]
         return before.kind == "name" and self.spaced and after not in (" ", "=", "\n")
 
-    def _quoted(self, open_: str, close: str, expand: bool, kind: str, way: str = "") -> None:
+    def _quoted(self, open_: str, close: str, expand: bool, kind: str) -> None:
         first, start = self.line, self.at + 1
         end, depth = start, 1
         while end < len(self.text):
@@ -238,13 +258,14 @@ class _Lexer:
         if kind == "regex":
             while self.text[self.at : self.at + 1] in ("i", "m", "x", "o"):
                 self.at += 1
-            return self._add(kind, body, first, body)
-        if expand:
-            return self._add(kind, body, first, *_interpolated(body, first))
-        plain = re.sub(r"\\([\\'])" if close == "'" else r"\\(.)", r"\1", body)
-        self._add(
-            kind, plain if kind != "words" else body, first, plain if kind == "text" else body
-        )
+            self._add(kind, body, first, body)
+        elif expand:
+            self._add(kind, body, first, *_interpolated(body, first))
+        elif kind == "words":
+            self._add(kind, body, first)
+        else:
+            plain = re.sub(r"\\([\\'])" if close == "'" else r"\\(.)", r"\1", body)
+            self._add(kind, plain, first, plain)
 
 
 def _interpolated(body: str, line: int) -> list[str | tuple[Token, ...]]:

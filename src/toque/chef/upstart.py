@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from .accounting import of_text
 from .erb import Template, carry
-from .express import Expr, Path
+from .values import Expr, Path
 
 _SERVICE = {"chdir": "WorkingDirectory", "setuid": "User", "setgid": "Group", "exec": "ExecStart",
             "umask": "UMask", "nice": "Nice"}  # fmt: skip

@@ -35,7 +35,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Notifier:
-    """What stands on ``line``, in statement ``index`` of ``recipe``, wishes something of ``target``.
+    """What stands on ``line``, in statement ``index`` of ``recipe``, wishes ``wish`` of ``target``.
     ``key`` is its own, as in ``template[/etc/x]``; empty when that is computed."""
 
     recipe: str

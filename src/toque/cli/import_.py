@@ -37,9 +37,13 @@ def chef(directory: Path, into: Path, as_json: bool) -> None:
     if as_json:
         asked.tell({"to": str(into), **data})
         return
-    click.echo(f"{data['carried']} of {data['resources']} resources carried over "
-               f"({carried.share:.0%}): {', '.join(carried.cookbooks)}")  # fmt: skip
+    click.echo(
+        f"{data['carried']} of {data['resources']} resources carried over "
+        f"({carried.share:.0%}): {', '.join(carried.cookbooks)}"
+    )
     for one in carried.left:
         click.echo(f"  {one.place}: {one.reason}")
-    click.echo(f"wrote {len(carried.files)} files to {into}; {len(carried.left)} places are left for "
-               f"you, {len(carried.notes)} worth a look: {into / 'FROM-CHEF.md'}")  # fmt: skip
+    click.echo(
+        f"wrote {len(carried.files)} files to {into}; {len(carried.left)} places are left for you, "
+        f"{len(carried.notes)} are worth a look: {into / 'FROM-CHEF.md'}"
+    )

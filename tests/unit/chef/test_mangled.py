@@ -19,7 +19,7 @@ PIECES = st.sampled_from(
     "@x = ||= nil 0 0755 package file template service not_if =begin =end __END__ \n \t ` / ? &. "
     "def class lambda -> yield begin rescue \u00e9 \u2028 \r \x0c \0".split(" ")
 )
-quick = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @st.composite

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..declared import Declared
-from ..express import Expr
 from ..layout import Doc, Made, call, text_of
+from ..values import Expr
 
 
 def user(d: Declared) -> list[Made]:
@@ -27,19 +27,22 @@ def user(d: Declared) -> list[Made]:
             fields[one] = made.text
     if d.truth("system"):
         fields["system"] = "True"
-    supports = d.value("supports")
-    manage = d.truth("manage_home")
-    if supports is not None and supports.fixed and isinstance(supports.value, dict):
-        if set(supports.value) - {"manage_home"}:
-            raise d.no("supports of other things than manage_home")
-        manage = manage or supports.value.get("manage_home") is True
-    elif supports is not None:
-        raise d.no("supports that is computed")
-    if manage:
+    if _manages_home(d):
         fields["make_home"] = "True"
     if "password" in d.properties:
         raise d.no("a password's hash is a secret: User(password_hash=r.secret(NAME))")
     return [call("User", name, **fields)]
+
+
+def _manages_home(d: Declared) -> bool:
+    supports = d.value("supports")
+    manage = d.truth("manage_home")
+    if supports is None:
+        return manage
+    table = supports.value
+    if not supports.fixed or not isinstance(table, dict) or set(table) - {"manage_home"}:
+        raise d.no("supports of other things than manage_home")
+    return manage or table.get("manage_home") is True
 
 
 def group(d: Declared) -> list[Made]:

@@ -8,7 +8,7 @@ from ast import literal_eval
 from ..argv import argv
 from ..declared import Declared, plain_path
 from ..express import express
-from ..layout import Doc, Made, call, quoted, text_of
+from ..layout import Doc, Made, call, quoted, text_of, tuple_of
 from ..ruby import Node
 
 
@@ -30,7 +30,7 @@ def script(d: Declared) -> list[Made]:
 
 def _command(d: Declared, node: Node) -> Made:
     d.imports.add("Command")
-    actions = d.action("run", "nothing")
+    action = d.action("run", "nothing")
     words = argv(node, d.scope)
     fields: dict[str, Doc] = {}
     if d.name.fixed and isinstance(d.name.value, str) and not _says(words, d.name.value):
@@ -43,38 +43,46 @@ def _command(d: Declared, node: Node) -> Made:
     cwd = d.text("cwd")
     if cwd is not None:
         fields["cwd"] = plain_path(cwd, d).text
-    env = d.one("environment") or d.one("env")
-    if env is not None:
-        made = express(env, d.scope)
-        if not isinstance(made.value, dict):
-            raise d.no("an environment that is computed")
-        if not all(isinstance(value, str) for value in made.value.values()):
-            raise d.no("an environment with other things than texts")
-        fields["env"] = made.text
-    returns = d.value("returns")
-    if returns is not None:
-        if not returns.fixed:
-            raise d.no("statuses that are computed")
-        many = returns.value if isinstance(returns.value, tuple) else (returns.value,)
-        fields["returns"] = f"({', '.join(map(str, many))}{',' if len(many) == 1 else ''})"
+    fields |= _environment(d)
+    fields |= _returns(d)
     timeout = d.value("timeout")
-    if timeout is not None:
-        fields["timeout_s"] = timeout.text
-    else:
-        fields["timeout_s"] = "3600"  # as long as Chef waits
-    creates = d.text("creates")
+    fields["timeout_s"] = timeout.text if timeout is not None else "3600"  # as long as Chef waits
     d.passed_over("live_stream", "what it prints is told while it runs")
     if d.truth("login"):
         raise d.no("a login's environment: env and environment_file say what it needs")
-    if actions == "nothing":
-        fields["only_notified"] = "True"
+    return call("Command", words, **fields, **_done(d, action))
+
+
+def _done(d: Declared, action: str) -> dict[str, Doc]:
+    """When there is nothing to do."""
+    creates = d.text("creates")
+    if action == "nothing":
         if creates is not None:
             raise d.no("creates of a command that is only notified")
-    elif creates is not None:
-        fields["creates"] = plain_path(creates, d).text
-    else:
-        fields["always"] = "True"
-    return call("Command", words, **fields)
+        return {"only_notified": "True"}
+    return {"always": "True"} if creates is None else {"creates": plain_path(creates, d).text}
+
+
+def _environment(d: Declared) -> dict[str, Doc]:
+    env = d.one("environment") or d.one("env")
+    if env is None:
+        return {}
+    made = express(env, d.scope)
+    if not isinstance(made.value, dict):
+        raise d.no("an environment that is computed")
+    if not all(isinstance(value, str) for value in made.value.values()):
+        raise d.no("an environment with other things than texts")
+    return {"env": made.text}
+
+
+def _returns(d: Declared) -> dict[str, Doc]:
+    returns = d.value("returns")
+    if returns is None:
+        return {}
+    many = returns.value if isinstance(returns.value, tuple) else (returns.value,)
+    if not returns.fixed or not all(type(one) is int for one in many):
+        raise d.no("statuses that are computed")
+    return {"returns": tuple_of([str(one) for one in many])}
 
 
 def _says(words: Made, name: str) -> bool:

@@ -6,8 +6,8 @@ import posixpath
 import re
 
 from ..declared import Declared
-from ..express import Expr
 from ..layout import Doc, Made, call, quoted
+from ..values import Expr
 
 _JOB = re.compile(r"/etc/init/([\w.@-]+)\.conf")  # of Upstart
 

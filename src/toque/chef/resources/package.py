@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..declared import Declared
-from ..express import Expr
 from ..layout import Doc, Made, call
+from ..values import Expr
 
 
 def carry(d: Declared) -> list[Made]:
