@@ -31,8 +31,13 @@ _SAID = {
 }
 
 
-def carry(files: Mapping[str, bytes], name: str) -> Carried:
-    """``files`` of a repository by their paths; those that are ``unread`` may be empty."""
+def carry(
+    files: Mapping[str, bytes], name: str, closed: Mapping[str, str] | None = None
+) -> Carried:
+    """``files`` of a repository by their paths; ``name`` is that of its directory.  ``closed`` are
+    paths that were not opened, with the reason."""
+    shut = {path: "not read: it may hold secrets" for path in files if unread(path)}
+    files = {path: data for path, data in files.items() if path not in shut}
     found = cookbooks(files, name)
     here = {one.name for one in found}
     made = [Cookbook(one, _inside(files, one.folder, [o.folder for o in found])) for one in found]
@@ -43,7 +48,7 @@ def carry(files: Mapping[str, bytes], name: str) -> Carried:
     for one in made:
         one.settle(reads)
     accounts: list[Account] = []
-    entries: list[Entry] = []
+    entries = [Entry(path, 0, 0, why, "") for path, why in {**shut, **(closed or {})}.items()]
     for one in made:
         one.write(_around(made, one, by_name))
         _metadata(one, here)
@@ -89,9 +94,7 @@ def _rest(
     handled = {one.found.folder + path for one in made for path in one.handled}
     for path in sorted(set(files) - handled):
         last = path.rpartition("/")[2]
-        if unread(path):
-            entries.append(Entry(path, 0, 0, "not read", ""))
-        elif last == "Berksfile":
+        if last == "Berksfile":
             accounts.append(metadata.berksfile(path, text_of(files[path]), here))
         elif last in (".kitchen.yml", "kitchen.yml", ".kitchen.yaml"):
             accounts.append(kitchen.read(path, text_of(files[path]), made, suites))

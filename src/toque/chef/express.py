@@ -71,11 +71,11 @@ def joined(parts: Sequence[str | Expr], scope: Scope, node: Node) -> Expr:
                   for part in parts]  # fmt: skip
         return Expr(" ~ ".join(pieces), value, loose=True)
     for part in expressions:
-        if '"' in part.text or "\\" in part.text:
+        if "\\" in part.text or ('"' in part.text and "'" in part.text):
             raise no(node, f"{part.text} inside a text")
     body = "".join(
         escaped(part, '"').replace("{", "{{").replace("}", "}}") if isinstance(part, str)
-        else f"{{{part.text}}}" for part in parts
+        else "{" + part.text.replace('"', "'") + "}" for part in parts
     )  # fmt: skip
     return Expr(f'f"{body}"', value)
 

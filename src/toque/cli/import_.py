@@ -44,6 +44,6 @@ def chef(directory: Path, into: Path, as_json: bool) -> None:
     for one in carried.left:
         click.echo(f"  {one.place}: {one.reason}")
     click.echo(
-        f"wrote {len(carried.files)} files to {into}; {len(carried.left)} places are left for you, "
-        f"{len(carried.notes)} are worth a look: {into / 'FROM-CHEF.md'}"
+        f"wrote {len(carried.files)} files to {into}; left for you: {len(carried.left)}, "
+        f"worth a look: {len(carried.notes)}; see {into / 'FROM-CHEF.md'}"
     )

@@ -12,7 +12,7 @@ from ..chef.repository import unread
 from ..errors import AskedWrongly
 
 MOST_BYTES = 4 << 20  # of one file; a larger one is no recipe, and is listed by its name
-_LEFT_OUT = {".git", ".kitchen", ".bundle", "node_modules"}
+_TOOLS = {".kitchen", ".bundle", "node_modules"}
 
 
 def read_chef(directory: Path) -> Carried:
@@ -20,7 +20,8 @@ def read_chef(directory: Path) -> Carried:
 
     Raises ``AskedWrongly("no-chef-cookbook")``.
     """
-    carried = carry(_files(directory), directory.resolve().name)
+    files, closed = _files(directory)
+    carried = carry(files, directory.resolve().name, closed)
     if not carried.cookbooks:
         raise AskedWrongly(
             "no-chef-cookbook",
@@ -61,16 +62,23 @@ def write_chef(carried: Carried, into: Path) -> None:
         ) from error
 
 
-def _files(directory: Path) -> Mapping[str, bytes]:
-    """All regular files by their paths; secrets are named and not opened."""
+def _files(directory: Path) -> tuple[Mapping[str, bytes], Mapping[str, str]]:
+    """All files by their paths, and those that are not opened, with the reason."""
     found: dict[str, bytes] = {}
+    closed: dict[str, str] = {}
     for folder, folders, names in os.walk(directory):
-        folders[:] = sorted(set(folders) - _LEFT_OUT)
-        for name in sorted(names):
+        for name in sorted(set(folders) & _TOOLS):
+            closed[f"{Path(folder, name).relative_to(directory).as_posix()}/"] = "of a tool"
+        folders[:] = sorted(set(folders) - _TOOLS - {".git"})
+        for name in sorted([*names, *(one for one in folders if Path(folder, one).is_symlink())]):
             path = Path(folder, name)
             relative = path.relative_to(directory).as_posix()
-            readable = path.is_file() and not path.is_symlink() and not unread(relative)
-            found[relative] = (
-                path.read_bytes() if readable and path.stat().st_size <= MOST_BYTES else b""
-            )
-    return found
+            if unread(relative):
+                closed[relative] = "not read: it may hold secrets"
+            elif path.is_symlink() or not path.is_file():
+                closed[relative] = "not read: no regular file"
+            elif path.stat().st_size > MOST_BYTES:
+                closed[relative] = f"not read: more than {MOST_BYTES >> 20} MiB"
+            else:
+                found[relative] = path.read_bytes()
+    return found, closed
