@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from . import kitchen, metadata, modules
 from .accounting import Account, Entry
-from .attributes import no_value
+from .attributes import identifier, no_value
 from .carried import Carried
 from .cookbook import Around, Cookbook
 from .recipe import Counts
@@ -44,6 +44,7 @@ def carry(
     by_name = {one.found.name: one for one in made}
     for one in made:
         one.read()
+    _once(made)
     reads = {path for one in made for path in one.reads()}
     for one in made:
         one.settle(reads)
@@ -76,10 +77,24 @@ def carry(
             path = f"checks/{one.found.package}/test_{one.found.package}.py"
             written[path] = modules.checks(one.found.name, one.checks).encode()
     if made:
-        written["toque.toml"] = kitchen.stack(made).encode()
+        written["toque.toml"] = kitchen.stack(made, suites).encode()
         written["kitchen.toml"] = kitchen.suites_toml(made, suites).encode()
         written["FROM-CHEF.md"] = as_markdown(carried).encode()
     return carried
+
+
+def _once(made: list[Cookbook]) -> None:
+    """An attribute that several cookbooks set is that of its own one; the others are listed."""
+    for one in made:
+        kept = []
+        for given in one.values.given:
+            others = [other for other in made if other is not one and other.sets(given.path)]
+            if others and identifier(given.path[0].lower()) != one.found.package:
+                reason = f"{others[0].found.name} sets it, too: Cookbook(sets=...) or toque.toml"
+                given.account.left(given.node.line, given.node.last, reason)
+            else:
+                kept.append(given)
+        one.values.given = kept
 
 
 def _rest(

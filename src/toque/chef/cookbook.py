@@ -22,7 +22,7 @@ from .tokens import Unreadable
 from .values import Expr, Path, Scope, local_name
 from .wishes import Placing
 
-_MODULES = frozenset({"attributes", "afterwards", "templates", "files"})
+_MODULES = frozenset({"attributes", "afterwards", "templates", "files", "r", "a"})
 _TAG = re.compile(r"<%[-=]*(.*?)-?%>", re.S)
 _HEAD = re.compile(r"\A\s*(?:if|elsif|unless)\b|(?:\bdo|\{)\s*\|.*\Z", re.S)
 
@@ -96,10 +96,15 @@ class Cookbook:
         self.shape = shape(self.found.package, self.values, asked)
         self.shipped = Shipped(self.files, self.found.folder, self.shape.read)
 
+    def sets(self, path: Path) -> bool:
+        """Whether it sets this attribute, something above it or something below."""
+        return any(one.path[: len(path)] == path[: len(one.path)] for one in self.values.given)
+
     def function(self, recipe: str) -> str:
         """The name of a recipe's module and of the function in it."""
         name = identifier(recipe.lower())
-        return f"{name}_recipe" if name in _MODULES or name == self.found.package else name
+        taken = name in _MODULES or name == self.found.package
+        return f"{name}_recipe" if taken else name
 
     # --- writing ------------------------------------------------------------------------------
 

@@ -253,6 +253,8 @@ def _own_call(node: ruby.Call, scope: Scope) -> Expr:
 
 
 def _one_of(target: Expr, words: Sequence[Any], scope: Scope) -> Expr:
+    if target.fixed:
+        return constant(target.value in words)
     if len(words) == 1:
         return Expr(f"{target.inner} == {quoted(str(words[0]))}", True, loose=True)
     return Expr(f"{target.inner} in {text_of(literal(tuple(words)))}", True, loose=True)

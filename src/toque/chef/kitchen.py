@@ -28,6 +28,11 @@ class Suite:
     cookbooks: tuple[str, ...]
     attributes: Mapping[str, Mapping[str, Any]]
 
+    @property
+    def layer(self) -> str:
+        """That of its only cookbook, or one of its own."""
+        return layer(self.cookbooks[0] if len(self.cookbooks) == 1 else f"suite-{self.name}")
+
 
 @dataclass
 class Suites:
@@ -157,8 +162,8 @@ def layer(package: str) -> str:
     return name if re.match(r"[a-z]", name) else f"x-{name}"[:31]
 
 
-def stack(cookbooks: Sequence[Cookbook]) -> str:
-    """toque.toml: one layer a cookbook."""
+def stack(cookbooks: Sequence[Cookbook], suites: Suites) -> str:
+    """toque.toml: one layer a cookbook, and one for each suite that runs several."""
     lines = ["# From Chef: one layer for each cookbook.  Add your nodes:", "#",
              "# [nodes.web1]", '# address = "root@server.example"',
              f'# layer = "{layer(cookbooks[0].found.package)}"', "",
@@ -166,6 +171,9 @@ def stack(cookbooks: Sequence[Cookbook]) -> str:
     for one in cookbooks:
         runs = [one.found.package] if "default" in one.recipes else []
         lines += [f"[layers.{layer(one.found.package)}]", f"setup = {_toml(runs)}", ""]
+    for suite in suites.found.values():
+        if len(suite.cookbooks) > 1:
+            lines += [f"[layers.{suite.layer}]", f"setup = {_toml(suite.cookbooks)}", ""]
     return "\n".join(lines)
 
 
@@ -180,7 +188,7 @@ def suites_toml(cookbooks: Sequence[Cookbook], suites: Suites) -> str:
     lines = ['driver = "auto"', f"release = {_toml(suites.release)}", ""]
     for one in found:
         lines += [f"[suites.{one.name}]", 'run = ["setup"]', 'project = "toque.toml"',
-                  f"layer = {_toml(layer(one.cookbooks[0]))}"]  # fmt: skip
+                  f"layer = {_toml(one.layer)}"]  # fmt: skip
         if one.cookbooks[0] in checked:
             lines += [f"verify = {_toml(f'checks/{one.cookbooks[0]}')}"]
         lines += [""]

@@ -40,7 +40,10 @@ def read(file: str, text: str, here: Collection[str]) -> Account:
         words = [plain(one) for one in node.arguments] if isinstance(node, ruby.Call) else []
         word = node.name if isinstance(node, ruby.Call) and node.target is None else ""
         first, last = node.line, node.last
-        if word in _NOT_NEEDED:
+        if _systems(node):
+            account.carried(first, last)
+            account.noted(first, last, "Debian and Ubuntu are what is supported here")
+        elif word in _NOT_NEEDED:
             account.carried(first, last)
             account.noted(first, last, f"{word} has no meaning here")
         elif not words or words[0] is None:
@@ -56,6 +59,14 @@ def read(file: str, text: str, here: Collection[str]) -> Account:
         else:
             account.left(first, last, "not known in metadata")
     return account
+
+
+def _systems(node: ruby.Node) -> bool:
+    """``%w(...).each do |os| supports os end``"""
+    if not isinstance(node, ruby.Call) or node.name != "each" or node.block is None:
+        return False
+    inner = [one.name for one in node.block.body if isinstance(one, ruby.Call)]
+    return isinstance(node.target, ruby.Array) and inner == ["supports"]
 
 
 def _needs(account: Account, lines: tuple[int, int], name: str, here: Collection[str]) -> None:

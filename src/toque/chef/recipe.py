@@ -342,6 +342,9 @@ class Writer:
             return one
         target = self.notified.targets[key]
         if (target.recipe, self.notified.lines[key]) != (self.recipe, declared.node.line):
+            known = self.notified.services[key]
+            if any(known.get(name.removesuffix("=")) != value for name, value in one.items[1:]):
+                raise declared.no(f"{key} is declared elsewhere, with other words")
             declared.note(f"{key} is declared once, with what is said here, in {target.recipe}")
             return None
         return call("Service", one.items[0][1], **dict(self.notified.services[key]))

@@ -54,6 +54,8 @@ def as_unit(
 
 def _entry(text: str) -> tuple[str, list[str]] | None:
     """The section and its lines for one stanza; None without a counterpart."""
+    if "%" in text:  # of systemd's own
+        return None
     word, _, rest = text.partition(" ")
     rest = rest.strip()
     if word in ("description", "author"):

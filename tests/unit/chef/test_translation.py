@@ -36,8 +36,7 @@ def code(recipe: str, **more: str) -> str:
     carried = imported(recipe, **more)
     text = carried.files["shop/default.py"].decode().partition("-> None:\n")[2]
     text = text.replace("    a = r.attributes(Shop)\n", "")
-    text = re.sub(r",\s*\)", ")", re.sub(r"\s+", " ", text)).replace("( ", "(").strip()
-    return text
+    return re.sub(r",\s*\)", ")", re.sub(r"\s+", " ", text)).replace("( ", "(").strip()
 
 
 def left(recipe: str, **more: str) -> list[tuple[str, str]]:
@@ -87,7 +86,8 @@ def left(recipe: str, **more: str) -> list[tuple[str, str]]:
         ),
         (
             "package 'x' do only_if 'test -f /z', user: 'u'; retries 2 end",
-            'r.add(Package("x"), when=Guard("succeeds", ("test", "-f", "/z"), user="u"), retries=2)',
+            'r.add(Package("x"), when=Guard("succeeds", ("test", "-f", "/z"), user="u"),'
+            " retries=2)",
         ),
         ("package 'x' if node['shop']['on']", 'if a.on: r.add(Package("x"))'),
         ("package 'x' unless node['shop']['on']", 'if not a.on: r.add(Package("x"))'),
@@ -248,7 +248,8 @@ end
             "a: int = 1",
         ),
         (
-            "if node['platform'] == 'centos'\n  default['shop']['a'] = 1\nelse\n  default['shop']['a'] = 2\nend",
+            "if node['platform'] == 'centos'\n  default['shop']['a'] = 1\n"
+            "else\n  default['shop']['a'] = 2\nend",
             "a: int = 2",
         ),
     ],
@@ -292,3 +293,49 @@ def test_data_bags_are_named_and_not_read():
         (o.place, o.reason) for o in carried.left
     ]
     assert not any(b"hunter2" in data for data in carried.files.values())
+
+
+def test_attribute_that_two_cookbooks_set_is_listed():
+    carried = carry(
+        {
+            "web/metadata.rb": b"name 'web'",
+            "web/attributes/default.rb": b"default['db']['port'] = 1\n",
+            "web/recipes/default.rb": b"log \"#{node['db']['port']}\"",
+            "db/metadata.rb": b"name 'db'",
+            "db/attributes/default.rb": b"default['db']['port'] = 2\n",
+            "db/recipes/default.rb": b"",
+        },
+        "repository",
+    )
+
+    assert [(one.place, one.reason) for one in carried.left] == [
+        ("web/attributes/default.rb:1", "db sets it, too: Cookbook(sets=...) or toque.toml")
+    ]
+    assert b"db_a.port" in carried.files["web/default.py"]
+    assert b"port: int = 2" in carried.files["db/attributes.py"]
+
+
+def test_service_that_a_condition_wants_otherwise_is_listed():
+    recipe = """
+service 'x' do action [:enable, :start] end
+if node['shop']['on']
+  service 'x' do action :stop end
+end
+"""
+    assert left(recipe) == [
+        ("recipes/default.rb:4", "service[x] is declared elsewhere, with other words")
+    ]
+
+
+def test_suite_of_several_cookbooks_has_a_layer_of_its_own():
+    carried = imported(
+        "package 'x'",
+        **{
+            "other/metadata.rb": "name 'other'",
+            "other/recipes/default.rb": "package 'y'",
+            ".kitchen.yml": "suites:\n- name: all\n  run_list:\n  - recipe[shop]\n  - recipe[other]\n",
+        },
+    )
+
+    assert b'[layers.suite-all]\nsetup = ["shop", "other"]' in carried.files["toque.toml"]
+    assert b'layer = "suite-all"' in carried.files["kitchen.toml"]

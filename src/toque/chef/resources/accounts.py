@@ -10,7 +10,7 @@ from ..values import Expr
 def user(d: Declared) -> list[Made]:
     d.imports.add("User")
     name = _name(d, "username")
-    if d.action("create", "remove", "manage", "modify") == "remove":
+    if d.action("create", "remove") == "remove":
         return [call("User", name, absent="True")]
     fields: dict[str, Doc] = {}
     uid = d.value("uid")
@@ -48,7 +48,7 @@ def _manages_home(d: Declared) -> bool:
 def group(d: Declared) -> list[Made]:
     d.imports.add("Group")
     name = _name(d, "group_name")
-    if d.action("create", "remove", "manage", "modify") == "remove":
+    if d.action("create", "remove") == "remove":
         return [call("Group", name, absent="True")]
     fields: dict[str, Doc] = {}
     gid = d.value("gid")

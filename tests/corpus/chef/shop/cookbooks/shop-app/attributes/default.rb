@@ -5,3 +5,4 @@ default[:shop][:port] = 8000
 default[:shop][:env] = { 'DJANGO_SETTINGS_MODULE' => 'shop.settings', 'LANG' => 'C.UTF-8' }
 default[:shop][:debug] = false
 default[:shop][:workers] = 4
+override['shop-db']['listen'] = '*'
