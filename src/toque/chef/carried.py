@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .accounting import Account, Entry
-from .recipe import Counts
+from .adding import Counts
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from . import kitchen, metadata, modules
 from .accounting import Account, Entry
-from .attributes import identifier, no_value
+from .adding import Counts
+from .attributes import no_value
 from .carried import Carried
 from .cookbook import Around, Cookbook
-from .recipe import Counts
+from .paths import identifier
 from .report import as_markdown
 from .repository import cookbooks, text_of, unread
 from .tokens import Unreadable

@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 
 from . import modules, notified, ruby, wishes
 from .accounting import Account, Entry, of_ruby
-from .attributes import Shape, Values, identifier, read_file, shape, shown, source
+from .adding import Counts
+from .attributes import Values, read_file
 from .express import path_of, plain
 from .facts import AUTOMATIC, fact
 from .modules import Module
 from .notified import Notified
 from .parse import parse
-from .recipe import Counts, Included, Writer
+from .paths import identifier, shown
+from .recipe import Included, Writer
 from .repository import Found, text_of
 from .ruby import Node
+from .shape import Shape, shape, source
 from .shipped import Shipped
 from .tokens import Unreadable
 from .values import Expr, Path, Scope, local_name

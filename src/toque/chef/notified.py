@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import ruby
+from .adding import carry
 from .declared import Files, declare, wish_of
 from .express import express
 from .layout import Doc, Made, quoted, text_of
-from .recipe import carry
 from .ruby import Node, spoken
 from .tokens import Unreadable
 from .values import Expr, Scope, local_name
@@ -41,12 +41,14 @@ def targets(recipes: Mapping[str, Sequence[Node]], scope: Scope, files: Files) -
                 continue
             try:
                 declared = declare(node, inside, files)
-                made, _ = carry(declared)
+                made, more = carry(declared)
             except Unreadable:
                 continue
             key = f"{node.name}[{spoken(node.arguments[0])}]"
             if node.name == "service":
                 made = [one for one in made if one.opening == "Service("]
+                if more:  # what holds for this place does not for the others
+                    clash.add(key)
                 for name, value in (pair for one in made for pair in one.items if pair[0]):
                     before = services.setdefault(key, {}).setdefault(name.removesuffix("="), value)
                     if before != value:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import attributes, ruby
+from . import ruby
 from .accounting import Account
+from .adding import Counts, carry, checked, resources_in
 from .attributes import OTHER
 from .declared import Declared, Files, declare
 from .erb import loop
@@ -35,18 +36,6 @@ class Included:
 
     statement: str
     name: str
-
-
-@dataclass
-class Counts:
-    """Resources: all, those carried over whole, those without some of their notifications."""
-
-    all: int = 0
-    whole: int = 0
-    partly: int = 0
-
-    def plus(self, other: Counts) -> Counts:
-        return Counts(self.all + other.all, self.whole + other.whole, self.partly + other.partly)
 
 
 @dataclass
@@ -314,10 +303,14 @@ class Writer:
         made, more = carry(declared)
         self.counts.all += 1
         lines: list[str] = []
+        if not made and (declared.notifies or declared.subscribes):
+            raise declared.no("a notification of what Toque does by itself")
         notify, listed = self._notify(node, index, declared, scope, indent)
         for number, plain_one in enumerate(made):
             one = self._merged(declared, plain_one)
             if one is None:
+                if extra_words := sorted({*more, *(["notify"] if notify else [])}):
+                    raise declared.no(f"declared elsewhere, and here with {', '.join(extra_words)}")
                 continue
             extra = dict(more)
             if notify and number == 0:
@@ -399,46 +392,3 @@ class Writer:
 
 def _literal(value: object) -> Doc:
     return quoted(value) if isinstance(value, str) else repr(value)
-
-
-def resources_in(node: Node) -> int:
-    """How many resources a statement declares: those of known types, and any name with a block."""
-    if isinstance(node, ruby.Call) and node.target is None:
-        known = node.name in TYPES or node.name in REASONS
-        return int(known or node.block is not None)
-    if isinstance(node, ruby.Call) and node.block is not None:
-        return sum(resources_in(one) for one in node.block.body)
-    bodies_of = attributes.bodies(node)
-    return sum(resources_in(one) for body in bodies_of for one in body)
-
-
-def checked(one: Made) -> list[tuple[str, str]]:
-    """What holds on each machine after a resource: a running service, a file that is there."""
-    name = text_of(one.items[0][1]) if one.items else ""
-    fields = {key: text_of(value) for key, value in one.items if key}
-    if not name.startswith(('"', "'")) or "absent=" in fields:
-        return []
-    if one.opening == "Service(" and fields.get("running=") == "True":
-        return [("service", name)]
-    return [("file", name)] if one.opening in ("File(", "Directory(", "Link(", "Git(") else []
-
-
-def carry(declared: Declared) -> tuple[list[Made], dict[str, Doc]]:
-    """What stands for a resource, and the arguments of ``r.add`` beside it."""
-    made = TYPES[declared.kind](declared)
-    guards = declared.guards()
-    more: dict[str, Doc] = {}
-    if guards:
-        more["when"] = guards[0] if len(guards) == 1 else tuple_of(guards)
-    for theirs, ours in (("retries", "retries"), ("retry_delay", "retry_wait_s")):
-        value = declared.value(theirs)
-        if value is not None:
-            more[ours] = value.text
-    if declared.truth("sensitive"):
-        more["sensitive"] = "True"
-    declared.said  # noqa: B018 - an action is always asked for
-    unknown = sorted(set(declared.properties) - declared.asked)
-    if unknown:
-        first = declared.properties[unknown[0]][0]
-        raise Unreadable(first.line, f"{declared.kind} with {', '.join(unknown)}")
-    return made, more

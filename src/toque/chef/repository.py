@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from . import metadata
-from .attributes import identifier
+from .paths import identifier
 
 # Never carried over, and never read: each is named in the list.
 UNREAD = ("data_bags/", "encrypted_data_bag_secret", ".chef/", ".git/")

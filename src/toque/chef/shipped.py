@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from .accounting import Account
-from .attributes import no_value, shown
+from .attributes import no_value
 from .declared import Rendered
 from .erb import Template, carry
 from .facts import AUTOMATIC, fact
+from .paths import shown
 from .repository import text_of
 from .tokens import Unreadable
 from .upstart import as_unit

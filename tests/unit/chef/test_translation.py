@@ -333,9 +333,22 @@ def test_suite_of_several_cookbooks_has_a_layer_of_its_own():
         **{
             "other/metadata.rb": "name 'other'",
             "other/recipes/default.rb": "package 'y'",
-            ".kitchen.yml": "suites:\n- name: all\n  run_list:\n  - recipe[shop]\n  - recipe[other]\n",
+            ".kitchen.yml": "suites:\n- name: all\n  run_list: ['recipe[shop]', 'recipe[other]']\n",
         },
     )
 
     assert b'[layers.suite-all]\nsetup = ["shop", "other"]' in carried.files["toque.toml"]
     assert b'layer = "suite-all"' in carried.files["kitchen.toml"]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "execute 'e' do action :nothing end\napt_update 'x' do notifies :run, 'execute[e]' end",
+        "service 'x' do action :start end\nservice 'x' do action :enable; only_if 'true' end",
+    ],
+)
+def test_what_nothing_stands_for_loses_no_notification_and_no_guard(recipe: str):
+    ((place, _),) = left(recipe)
+
+    assert place == "recipes/default.rb:2"
