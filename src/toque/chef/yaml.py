@@ -97,7 +97,7 @@ def _mapping(lines: list[Line], at: int, own: int, depth: int) -> tuple[Value, i
     last = first
     while at < len(lines) and lines[at][1] == own and (match := _KEY.fullmatch(lines[at][2])):
         number = lines[at][0]
-        key = str(_scalar(match[1], number))
+        key = _key(match[1], number)
         if key in found:
             raise Unreadable(number, f"{key} twice")
         if match[2]:
@@ -117,6 +117,13 @@ def _below(lines: list[Line], at: int, own: int, number: int, depth: int) -> tup
         if (indent > own or listed) and not (listed and lines[at][2].startswith("-")):
             return _block(lines, at + 1, indent, depth + 1)
     return Value(None, number, number), at + 1
+
+
+def _key(text: str, number: int) -> str:
+    key = _scalar(text, number)
+    if not isinstance(key, str):
+        raise Unreadable(number, f"a key that is no text: {text}")
+    return key
 
 
 def _scalar(text: str, number: int) -> Any:
@@ -153,5 +160,5 @@ def _flow(text: str, number: int) -> Any:
         match = _KEY.fullmatch(part)
         if match is None or not match[2]:
             raise Unreadable(number, "a mapping on one line of this shape")
-        found[str(_scalar(match[1], number))] = Value(_scalar(match[2], number), number, number)
+        found[_key(match[1], number)] = Value(_scalar(match[2], number), number, number)
     return found
