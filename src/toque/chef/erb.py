@@ -17,7 +17,7 @@ from .accounting import Account, of_text
 from .express import express, truth
 from .parse import parse, parse_expression
 from .tokens import Unreadable
-from .values import UNKNOWN, Expr, Path, Scope
+from .values import UNKNOWN, Expr, Path, Scope, is_free
 
 # The pattern of Erubis: spaces before, kind, code, closing sign, spaces and line end behind.
 _TAG = re.compile(r"(^[ \t]*)?<%(=+|-|#|%)?(.*?)([-=])?%>([ \t]*\r?\n)?", re.M | re.S)
@@ -69,6 +69,8 @@ def carry(
     account.carried(1, len(account.lines))
     at = 0
     try:
+        if "\r" in source:
+            raise Unreadable(source[: source.index("\r")].count("\n") + 1, "a carriage return")
         for match in _TAG.finditer(source):
             writer.text(source[at : match.start()])
             at = match.end()
@@ -178,6 +180,8 @@ def _condition(writer: _Writer, code: str, line: int, negated: bool) -> str:
 def _each(writer: _Writer, each: re.Match[str], line: int) -> str:
     target = express(parse_expression(each[1], line), writer.scope)
     names = [name.strip() for name in each[3].split(",")]
+    if taken := [name for name in names if not is_free(name)]:
+        raise Unreadable(line, f"a variable called {taken[0]}")
     writer.open.append(("for", writer.scope.names))
     given, made = loop(target, names, each[2] or "", line, jinja=True)
     writer.scope = writer.scope.with_names(given)
@@ -226,6 +230,8 @@ def _assigned(writer: _Writer, code: str, line: int) -> str:
             if writer.open:
                 raise Unreadable(line, "a variable that is set inside a block")
             name = node.target.name
+            if not is_free(name):
+                raise Unreadable(line, f"a variable called {name}")
             writer.scope = writer.scope.with_names({name: Expr(name, made.value)})
             return f"set {name} = {made.text}"
     raise Unreadable(line, f"the statement {code.splitlines()[0][:60]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import yaml
 from .accounting import Account, of_ruby
-from .layout import quoted
 from .tokens import Unreadable
 from .yaml import Value
 
@@ -210,7 +210,7 @@ def _tables(name: str, table: Mapping[str, Any]) -> list[str]:
 
 def _toml(value: Any) -> str:
     if isinstance(value, str):
-        return quoted(value, double=True)
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_toml(item) for item in value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -67,6 +67,15 @@ def escaped(text: str, quote: str) -> str:
     )  # fmt: skip
 
 
+def visible(text: str) -> str:
+    """A text for a comment: nothing in it ends the line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def docstring(text: str) -> str:
+    return visible(text).replace("\\", "/").replace('"', "'")
+
+
 def tuple_of(items: Sequence[Doc]) -> Made:
     return Made("(", tuple(("", item) for item in items))
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .layout import WIDTH, Made, call, lines_of, quoted
+from .layout import WIDTH, Made, call, docstring, lines_of, quoted
 
 _PATHS = ("basename", "dirname", "normpath")
 
@@ -50,7 +50,7 @@ class Module:
         if not any(line.strip() and not line.lstrip().startswith("#") for line in body):
             body.append("    pass")
         lines = [
-            f'"""{self.says}."""',
+            f'"""{docstring(self.says)}."""',
             "",
             imports,
             "",
@@ -74,6 +74,7 @@ def _imported(module: str, names: Iterable[str]) -> list[str]:
 
 def init(name: str, package: str, attributes: str, *, default: bool, late: bool) -> str:
     """``__init__.py``: the event setup is Chef's recipe default, then what it all notifies."""
+    name = docstring(name)
     lines = [
         f'"""The cookbook {name}, from Chef.  FROM-CHEF.md lists what was not carried over."""'
     ]
@@ -95,6 +96,7 @@ def init(name: str, package: str, attributes: str, *, default: bool, late: bool)
 
 def checks(name: str, found: Iterable[tuple[str, str]]) -> str:
     """A file of checks for pytest: what holds on every machine after the recipe default."""
+    name = docstring(name)
     once = dict.fromkeys(found)
     services = [text for kind, text in once if kind == "service"]
     files = [text for kind, text in once if kind == "file"]

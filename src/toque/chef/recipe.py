@@ -13,7 +13,7 @@ from .attributes import OTHER
 from .declared import Declared, Files, declare
 from .erb import loop
 from .express import express, path_of, truth
-from .layout import Doc, Made, call, lines_of, quoted, text_of, tuple_of
+from .layout import Doc, Made, call, lines_of, quoted, text_of, tuple_of, visible
 from .resources import REASONS, TYPES
 from .ruby import Node
 from .tokens import Unreadable
@@ -107,7 +107,7 @@ class Writer:
         for number in range(first, body[index].line):
             text = self.comments.get(number, "")
             if text and text != "#":
-                found.append(f"{' ' * indent}{text}")
+                found.append(visible(f"{' ' * indent}{text}"))
             elif not found or found[-1]:
                 found.append("")
         return found
@@ -153,7 +153,9 @@ class Writer:
         words = [f"{space}# TODO(chef): {entry.place}: {reason}"]
         text = entry.text.split("\n")
         margin = min((len(x) - len(x.lstrip()) for x in text if x.strip()), default=0)
-        return words + [f"{space}#   {line[margin:]}".rstrip() for line in text]
+        return [visible(line) for line in words] + [
+            visible(f"{space}#   {line[margin:]}").rstrip() for line in text
+        ]
 
     def _assignment(
         self, node: ruby.Assignment, scope: Scope, indent: int
@@ -301,7 +303,6 @@ class Writer:
             )
         declared = declare(node, scope, self.files)
         made, more = carry(declared)
-        self.counts.all += 1
         lines: list[str] = []
         if not made and (declared.notifies or declared.subscribes):
             raise declared.no("a notification of what Toque does by itself")
@@ -324,6 +325,7 @@ class Writer:
         for first, last, reason in declared.notes:
             if reason:
                 self.account.noted(first, last, reason)
+        self.counts.all += 1
         self.counts.whole += not listed
         self.counts.partly += bool(listed)
         return [*listed, *lines]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .attributes import Values
-from .layout import Doc, Made, call, lines_of, literal, text_of
+from .layout import Doc, Made, call, docstring, lines_of, literal, text_of
 from .paths import identifier, put
 from .values import Path
 
@@ -94,7 +94,9 @@ def source(shape: Shape, cookbook: str) -> str:
         imports.insert(0, "from collections.abc import Mapping")
     if "Any" in body and re.search(r"\bAny\b", body):
         imports.append("from typing import Any")
+    cookbook = docstring(cookbook)
     chef = f"node['{next(iter(shape.leaves))[0]}']" if shape.flat else "node"
+    chef = docstring(chef)
     head = f'"""The attributes of {cookbook}; {chef} of Chef is a in recipes, node in templates."""'
     return "\n".join([head, "", *imports, "", "", body, ""])
 

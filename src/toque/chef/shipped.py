@@ -15,7 +15,7 @@ from .paths import shown
 from .repository import text_of
 from .tokens import Unreadable
 from .upstart import as_unit
-from .values import Expr, Path
+from .values import Expr, Path, is_free
 
 KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 TEMPLATES = ("templates/default/", "templates/")
@@ -51,8 +51,8 @@ class Shipped:
         make: Callable[..., Template],
     ) -> Rendered:  # fmt: skip
         path = self._find(TEMPLATES, source, line)
-        if taken := {"node", "facts"} & set(given):
-            raise Unreadable(line, f"a variable called {min(taken)}")
+        if taken := [name for name in given if not is_free(name)]:
+            raise Unreadable(line, f"a variable called {taken[0]}")
         signs = tuple(f"{key}: {type(one.value).__name__}" for key, one in sorted(given.items()))
         key = (path, make is carry)
         if key not in self._known:

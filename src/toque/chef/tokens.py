@@ -19,13 +19,13 @@ _OPERATORS = sorted(
     reverse=True,
 )
 _CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}
-_IDENT = re.compile(r"[A-Za-z_]\w*[?!]?(?![=~](?!=))|[A-Za-z_]\w*")
+_IDENT = re.compile(r"[A-Za-z_]\w*[?!]?(?![=~](?!=))|[A-Za-z_]\w*", re.ASCII)
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_]*\.\d[\d_]*|\d[\d_]*")
 _HEREDOC = re.compile(r"<<([-~]?)(?:([A-Z_a-z]\w*)|(['\"])([^'\"\n]+)\3)")
 _PERCENT = re.compile(r"%([wWqQiIrx]?)([^\w\s])")
 _PERCENT_KINDS = {"w": "words", "i": "words", "r": "regex", "x": "shell"}
-_SYMBOL = re.compile(r":([A-Za-z_]\w*[?!]?)(?!:)")
-_IVAR = re.compile(r"@{1,2}(\w+)")
+_SYMBOL = re.compile(r":([A-Za-z_]\w*[?!]?)(?!:)", re.ASCII)
+_IVAR = re.compile(r"@{1,2}(\w+)", re.ASCII)
 _SPACED = re.compile(r"(?:[ \t\r]|\\\r?\n)+")
 _ESCAPES = {"n": "\n", "t": "\t", "s": " ", "r": "\r", "0": "\0", "e": "\x1b", "\n": ""}
 

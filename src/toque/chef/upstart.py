@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from .accounting import of_text
 from .erb import Template, carry
+from .layout import visible
 from .values import Expr, Path
 
 _SERVICE = {"chdir": "WorkingDirectory", "setuid": "User", "setgid": "Group", "exec": "ExecStart",
@@ -37,8 +38,9 @@ def as_unit(
         entry = _entry(made.text) if made.whole else None
         if entry is None:
             reason = made.account.entries[0].reason.partition(": ")[2] if not made.whole else ""
-            account.left(number, number, reason or "no counterpart in a unit")
-            whole = whole and not text.startswith(("exec", "pre-start", "script", "end"))
+            left = account.left(number, number, reason or "no counterpart in a unit")
+            unit.append(visible(f"# TODO(chef): {left.place}: {left.reason}").replace("{", "("))
+            whole = whole and text.startswith(("env ", "start on", "stop on"))
             continue
         account.carried(number, number)
         uses |= made.uses

@@ -23,6 +23,7 @@ class _Unset:
 
 UNKNOWN = _Unset()
 Path = tuple[str, ...]
+_TEMPLATES = frozenset("node facts template self loop true false none".split())
 _NAMES = frozenset("r a str len tuple int float sorted dict basename dirname normpath".split())
 
 
@@ -53,6 +54,15 @@ class Scope:
 
     def with_names(self, more: Mapping[str, Expr]) -> Scope:
         return replace(self, names={**self.names, **more})
+
+
+def is_free(name: str) -> bool:
+    """Whether a template may have a variable of that name, and a recipe pass it."""
+    return (
+        name.isascii()
+        and name.isidentifier()
+        and not (keyword.iskeyword(name) or name in _TEMPLATES)
+    )
 
 
 def local_name(word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
@@ -352,3 +353,41 @@ def test_what_nothing_stands_for_loses_no_notification_and_no_guard(recipe: str)
     ((place, _),) = left(recipe)
 
     assert place == "recipes/default.rb:2"
+
+
+def test_nothing_in_a_cookbook_becomes_code():
+    carried = imported(
+        "# a comment\rimport os\nfoo 'x\r\nimport os' do end\ntemplate '/x' do source 'x.erb'; "
+        "variables(class: 1) end",
+        **{
+            "metadata.rb": 'name \'a"""\nimport os\n\\\'',
+            "attributes/default.rb": "default['\"\"\"\\\\']['x'] = 1",
+            "templates/x.erb": "<%= @class %>",
+        },
+    )
+
+    for name, data in carried.files.items():
+        if name.endswith(".py"):
+            tree = ast.parse(data)
+            assert "import os" not in ast.unparse(tree).replace(ast.get_docstring(tree) or "", "")
+
+
+def test_job_of_upstart_with_more_than_a_unit_has_is_left():
+    job = "exec /bin/x\nexpect fork\n"
+
+    ((first, _), (second, _)) = left(
+        "template '/etc/init/x.conf' do source 'x.erb' end", **{"templates/x.erb": job}
+    )
+
+    assert {first, second} == {"recipes/default.rb:1", "templates/x.erb:1-2"}
+
+
+def test_variable_of_a_job_that_is_not_known_is_named_in_the_unit():
+    job = "env A=<%= node['deploy']['x'] %>\nexec /bin/x\n"
+    carried = imported(
+        "template '/etc/init/x.conf' do source 'x.conf.erb' end", **{"templates/x.conf.erb": job}
+    )
+
+    unit = carried.files["shop/templates/x.service.j2"].decode()
+    assert "# TODO(chef): templates/x.conf.erb:1: node['deploy']['x'] is OpsWorks's own" in unit
+    assert "ExecStart=/bin/x" in unit
