@@ -9,7 +9,7 @@ default['thena-infra']['log'] = "#{node['thena-infra']['log_dir']}uwsgi.log"
 default['thena-infra']['port'] = '80'
 default['thena-infra']['server_name'] = 'thena.example'
 # default['thena-infra']['server_name'] = '0.0.0.0' # on a laptop
-default['thena-infra']['socket'] = '/run/thena/thena.sock'
+default['thena-infra']['socket'] = '/var/lib/thena/thena.sock'
 
 # uwsgi
 default['thena-infra']['module'] = 'wsgi:app'
