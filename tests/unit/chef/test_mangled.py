@@ -69,6 +69,7 @@ def test_mangled_files_are_accounted_for(kind: str, data: st.DataObject):
     accounted(repository, inside, text)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60), st.lists(PIECES, max_size=30))
 def test_parser_covers_each_line_of_any_text(text: str, pieces: list[str]):
@@ -86,6 +87,7 @@ def test_parser_covers_each_line_of_any_text(text: str, pieces: list[str]):
     assert all(1 <= node.line <= node.last for node in nodes)
 
 
+@pytest.mark.slow
 def test_nesting_without_end_is_no_overflow():
     for text in ("(" * 5000, "[" * 5000, "x { " * 2000, "if a\n" * 2000, '"#{' * 2000, "!" * 5000):
         nodes = parse(text)

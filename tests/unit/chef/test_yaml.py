@@ -30,6 +30,7 @@ def test_reads_as_pyyaml_does(text: str):
     assert read(text).plain == pyyaml.safe_load(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_never_reads_something_else(text: str):
