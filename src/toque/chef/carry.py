@@ -56,6 +56,7 @@ def carry(
         _metadata(one, here)
         accounts += one.accounts
         entries += one.entries
+    entries += _never_run(made)
     suites = kitchen.Suites()
     _rest(files, made, suites, accounts, entries)
     for account in accounts:
@@ -82,6 +83,24 @@ def carry(
         written["kitchen.toml"] = kitchen.suites_toml(made, suites).encode()
         written["FROM-CHEF.md"] = as_markdown(carried).encode()
     return carried
+
+
+def _never_run(made: list[Cookbook]) -> list[Entry]:
+    """Recipes that no event runs: a run list named them, and Toque has none."""
+    included = {name for one in made for name in one.includes()}
+    return [
+        Entry(
+            f"{one.found.folder}recipes/{recipe}.rb",
+            0,
+            0,
+            "no event runs it: include it, or make it an event in __init__.py",
+            "",
+            left=False,
+        )
+        for one in made
+        for recipe in one.recipes
+        if recipe != "default" and f"{one.found.name}::{recipe}" not in included
+    ]
 
 
 def _once(made: list[Cookbook]) -> None:

@@ -243,10 +243,22 @@ class Cookbook:
             if name in reached or name not in self.recipes:
                 continue
             reached.add(name)
-            for node in ruby.walk(self.recipes[name]):
-                if isinstance(node, ruby.Call) and node.name == "include_recipe":
-                    for argument in node.arguments:
-                        cookbook, _, recipe = (plain(argument) or "").partition("::")
-                        if cookbook == self.found.name:
-                            waiting.append(recipe or "default")
+            for asked in _includes(self.recipes[name]):
+                cookbook, _, recipe = asked.partition("::")
+                if cookbook == self.found.name:
+                    waiting.append(recipe or "default")
         return frozenset(reached)
+
+    def includes(self) -> list[str]:
+        """What all its recipes include, by Chef's names."""
+        return [name for body in self.recipes.values() for name in _includes(body)]
+
+
+def _includes(body: tuple[Node, ...]) -> list[str]:
+    return [
+        name
+        for node in ruby.walk(body)
+        if isinstance(node, ruby.Call) and node.name == "include_recipe"
+        for argument in node.arguments
+        if (name := plain(argument))
+    ]

@@ -391,3 +391,14 @@ def test_variable_of_a_job_that_is_not_known_is_named_in_the_unit():
     unit = carried.files["shop/templates/x.service.j2"].decode()
     assert "# TODO(chef): templates/x.conf.erb:1: node['deploy']['x'] is OpsWorks's own" in unit
     assert "ExecStart=/bin/x" in unit
+
+
+def test_recipe_that_no_event_runs_is_named():
+    carried = imported(
+        "include_recipe 'shop::used'",
+        **{"recipes/used.rb": "package 'x'", "recipes/alone.rb": "package 'y'"},
+    )
+
+    assert [(o.place, o.reason) for o in carried.notes if "no event" in o.reason] == [
+        ("recipes/alone.rb", "no event runs it: include it, or make it an event in __init__.py")
+    ]
