@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -156,13 +154,3 @@ def test_the_cookbook_of_the_story_is_carried_over_whole(tmp_path: Path):
     first = converge(compile_recipe(cookbook))
     assert "service:nginx" in first.changed
     assert converge(compile_recipe(cookbook), first.machine).changed == ()
-
-
-@each
-def test_python_holds_no_name_that_is_not_there(name: str):
-    """A recipe that asks for what its module does not import would only fail on some machine."""
-    for path, data in imported(name).files.items():
-        if path.endswith(".py"):
-            tree = ast.parse(data)
-            assert ast.get_docstring(tree), path
-            assert not re.search(r"\bRUBY\b|#\{", ast.unparse(tree)), path
