@@ -268,7 +268,8 @@ def test_machine_that_loses_power_and_comes_back_is_told_as_broken_off(target: T
     target.next_round()
     client = target.start()
     ssh_of(client)
-    time.sleep(target.seconds / 2)
+    # It has begun, and two packages are still to come.
+    until(lambda: f"round {target.round} " in target.sh("cat /etc/killed/a0"), 60.0, 0.02)
     api.power_cut(target.project.kitchen, NAME)
     api.start(target.project.kitchen, NAME)
     said = client.communicate(timeout=120)[0]

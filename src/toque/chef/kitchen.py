@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import yaml
+from . import yamlvalues
 from .accounting import Account, of_ruby
 from .tokens import Unreadable
-from .yaml import Value
+from .yamlvalues import Value
 
 if TYPE_CHECKING:
     from .cookbook import Cookbook
@@ -44,7 +44,7 @@ def read(file: str, text: str, cookbooks: Sequence[Cookbook], suites: Suites) ->
     """Take up the suites of one file; what has no counterpart is listed."""
     account = of_ruby(file, text)  # comments are alike
     try:
-        top = yaml.read(text).data
+        top = yamlvalues.read(text).data
     except Unreadable as error:
         account.left(1, max(len(account.lines), 1), f"line {error.line}: {error.reason}")
         return account
