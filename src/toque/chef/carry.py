@@ -174,7 +174,7 @@ def _metadata(one: Cookbook, here: set[str]) -> None:
 
 
 def _only_named(path: str) -> Entry:
-    for part in reversed(path.split("/")[:-1]):
+    for part in path.split("/")[:-1]:
         if part in _SAID:
             return Entry(path, 0, 0, _SAID[part], "")
     last = path.rpartition("/")[2]

@@ -116,13 +116,19 @@ class Writer:
         self, nodes: Sequence[Node], scope: Scope, indent: int, index: int, start: int
     ) -> list[str]:
         """A nested body; never empty."""
+        lines = self._inline(nodes, scope, indent, index, start)
+        code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        return lines if code else [*lines, f"{' ' * indent}pass"]
+
+    def _inline(
+        self, nodes: Sequence[Node], scope: Scope, indent: int, index: int, start: int
+    ) -> list[str]:
+        """Statements one after the other."""
         lines: list[str] = []
         for number, node in enumerate(nodes):
             made, scope = self.statement(node, scope, indent, index)
             lines += self._above(nodes, number, indent, start) + made
-        lines = self._tidy(lines)
-        code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-        return lines if code else [*lines, f"{' ' * indent}pass"]
+        return self._tidy(lines)
 
     # --- statements ---------------------------------------------------------------------------
 
@@ -237,8 +243,7 @@ class Writer:
             lines.append(f"{' ' * indent}else:")
             lines += self.body(otherwise, scope, indent + 4, index, otherwise[0].line - 1)
         elif otherwise:
-            made = self.body(otherwise, scope, indent, index, otherwise[0].line - 1)
-            lines += [line for line in made if line.strip() != "pass"]
+            lines += self._inline(otherwise, scope, indent, index, otherwise[0].line - 1)
         for body in everything:
             if body and not any(body is one for one in used):
                 self.account.left(body[0].line, body[-1].last, OTHER)

@@ -402,3 +402,18 @@ def test_recipe_that_no_event_runs_is_named():
     assert [(o.place, o.reason) for o in carried.notes if "no event" in o.reason] == [
         ("recipes/alone.rb", "no event runs it: include it, or make it an event in __init__.py")
     ]
+
+
+def test_loop_of_which_nothing_is_left_stays_python_in_a_branch_that_is_decided():
+    recipe = """
+case node['platform_family']
+when 'debian'
+  node['shop']['names'].each do |name|
+    ruby_block name
+  end
+end
+"""
+    text = imported(recipe).files["shop/default.py"].decode()
+
+    compile(text, "default.py", "exec")
+    assert "        pass\n" in text
