@@ -28,7 +28,7 @@ _EACH_BRACE = re.compile(
 
 
 @dataclass
-class Template:
+class Translated:
     """The text in Jinja2 and the names of ``node`` and ``facts`` that it uses."""
 
     text: str
@@ -54,7 +54,7 @@ def carry(
     source: str,
     attribute: Callable[[Path, int], Expr],
     instances: Mapping[str, Expr] | None,
-) -> Template:
+) -> Translated:
     """``instances`` are the variables that recipes give, None when nobody uses the template."""
     account = of_text(file, source)
     uses: set[str] = set()
@@ -83,9 +83,9 @@ def carry(
             raise Unreadable(len(account.lines), "a block that does not end")
     except Unreadable as error:
         account.left(1, max(len(account.lines), 1), f"line {error.line}: {error.reason}")
-        return Template("", account, whole=False)
+        return Translated("", account, whole=False)
     writer.text(source[at:])
-    return Template("".join(writer.out), account, frozenset(uses & {"node", "facts"}))
+    return Translated("".join(writer.out), account, frozenset(uses & {"node", "facts"}))
 
 
 def _tag(writer: _Writer, match: re.Match[str], first: int, last: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .accounting import Account
 from .attributes import no_value
 from .declared import Rendered
-from .erb import Template, carry
+from .erb import Translated, carry
 from .facts import AUTOMATIC, fact
 from .paths import shown
 from .repository import text_of
@@ -33,7 +33,7 @@ class Shipped:
     made: dict[str, bytes] = field(default_factory=dict)
     accounts: list[Account] = field(default_factory=list)
     handled: set[str] = field(default_factory=set)
-    _known: dict[tuple[str, bool], tuple[Template, str, tuple[str, ...]]] = field(
+    _known: dict[tuple[str, bool], tuple[Translated, str, tuple[str, ...]]] = field(
         default_factory=dict
     )
 
@@ -48,7 +48,7 @@ class Shipped:
 
     def _rendered(
         self, source: str, name: str, given: dict[str, Expr], line: int,
-        make: Callable[..., Template],
+        make: Callable[..., Translated],
     ) -> Rendered:  # fmt: skip
         path = self._find(TEMPLATES, source, line)
         if taken := [name for name in given if not is_free(name)]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from .accounting import of_text
-from .erb import Template, carry
+from .erb import Translated, carry
 from .layout import visible
 from .values import Expr, Path
 
@@ -18,7 +18,7 @@ _KILL = {"signal": "KillSignal", "timeout": "TimeoutStopSec"}
 def as_unit(
     file: str, source: str, attribute: Callable[[Path, int], Expr],
     instances: Mapping[str, Expr] | None,
-) -> Template:  # fmt: skip
+) -> Translated:  # fmt: skip
     """Line by line; what has no counterpart is listed, and named in the unit."""
     account = of_text(file, source)
     unit: list[str] = []
@@ -48,10 +48,10 @@ def as_unit(
     if not whole or not any(line.startswith("ExecStart=") for line in service):
         account = of_text(file, source)
         account.left(1, max(len(account.lines), 1), "a job of Upstart that does more than exec")
-        return Template("", account, whole=False)
+        return Translated("", account, whole=False)
     text = "\n".join(["[Unit]", *unit, "", "[Service]", *service, ""])
     text += "\n".join(["", "[Install]", *install, ""]) if install else ""
-    return Template(text, account, frozenset(uses))
+    return Translated(text, account, frozenset(uses))
 
 
 def _entry(text: str) -> tuple[str, list[str]] | None:
