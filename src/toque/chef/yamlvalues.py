@@ -37,16 +37,21 @@ def read(text: str) -> Value:
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                raise Unreadable(event.start_mark.line + 1, "an alias")
+                raise Unreadable(_line(event.start_mark), "an alias")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         return _value(node) if node is not None else Value({}, 1, 1)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise Unreadable(mark.line + 1 if mark else 1, error.problem or "no YAML") from error
+        line = _line(error.problem_mark or error.context_mark)
+        raise Unreadable(line, error.problem or "no YAML") from error
     except yaml.YAMLError as error:
         raise Unreadable(1, str(error).splitlines()[0]) from error
     except RecursionError:
         raise Unreadable(1, "nesting, too deep") from None
+
+
+def _line(mark: Any) -> int:
+    """The line of one of PyYAML's marks, which may be missing."""
+    return mark.line + 1 if mark else 1
 
 
 def _value(node: yaml.Node) -> Value:

@@ -41,7 +41,7 @@ def test_nothing_is_wrong_with_the_library() -> None:
     books = library()
     own = {name: ev for book in books for name, ev in cookbooktexts.cookbooks_in(book).items()}
     site = bootstrap.open_site(Project(Stack("s"), {}, {}, {}, (), TOP))
-    samples = tuple(sampling.samples(site, Definitions((), None, False, {}), own))
+    samples = tuple(sampling.samples(site, Definitions((), None, False, {}, ()), own))
 
     found = judge(Subject(books, cookbooktexts.modules_given(), samples=samples))
 

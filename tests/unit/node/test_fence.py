@@ -96,8 +96,9 @@ def test_it_is_the_users_and_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) ->
 
     assert result.code == 7
     first, *status = result.text.splitlines()
+    nice = min(10 + os.nice(0), 19)  # the kernel's end of it
     assert first.endswith(
-        f"{10 + os.nice(0)} ['GIVEN', 'HOME', 'LANG', 'LOGNAME', 'PATH', 'USER'] {200 << 20}"
+        f"{nice} ['GIVEN', 'HOME', 'LANG', 'LOGNAME', 'PATH', 'USER'] {200 << 20}"
     )
     assert "NoNewPrivs:\t1" in status
     if os.geteuid() == 0:
