@@ -16,48 +16,65 @@ import click
 
 from ..ahead import Ahead
 
-COMMANDS: Mapping[str, tuple[str, str]] = {
-    "up": ("up", "Put the project here online on TARGET, with or without a toque.toml"),
-    "init": ("init", "Look at a project and write a toque.toml for it"),
-    "setup": ("app", "Converge a node's setup recipes, then deploy its apps"),
-    "deploy": ("app", "Put a commit of an app in place of the running one"),
-    "rollback": ("app", "Go back to an earlier release"),
-    "status": ("seeing", "Show how nodes and apps are, on one screen"),
-    "logs": ("seeing", "Show what an app, nginx and Toque have written, by time"),
-    "errors": ("seeing", "List the requests that failed last, each with its cause"),
-    "doctor": ("seeing", "Name the broken link between visitor and database"),
-    "releases": ("app", "List an app's releases"),
-    "history": ("history", "List an app's deploys, also those that failed or were put back"),
-    "env": ("env", "Set, list and compare the variables of an app"),
-    "run": ("once", "Run a command as an app runs, beside its server"),
-    "shell": ("once", "Open the shell of an app's framework"),
-    "scale": ("scale", "Say how many processes of an app run"),
-    "plan": ("converge", "Show exactly what would change; changes nothing"),
-    "converge": ("converge", "Apply recipes to a target"),
-    "check": ("check", "Find mistakes in the project and its cookbooks"),
-    "drift": ("drift", "List what differs from the last converge, or put it back"),
-    "import": ("import_", "Carry the cookbooks of another tool over"),
-    "explain": ("explain", "Show where an attribute has its value from"),
-    "new": ("new", "Write a new cookbook, with its tests"),
-    "lock": ("lock", "Lock the versions of what cookbooks need"),
-    "update": ("lock", "Lock a newer version of a package"),
-    "outdated": ("lock", "List packages that have a newer version"),
-    "why": ("lock", "Say which cookbooks bring a package in"),
-    "tree": ("lock", "Show each cookbook with the packages it brings in"),
-    "diff": ("lock", "Show what differs between two locks"),
-    "verify": ("lock", "Check that packages are as they were locked"),
-    "vendor": ("lock", "Put the locked packages into the project"),
-    "export": ("export", "Write the project, cookbooks and packages into one file"),
-    "runs": ("runs", "List the runs a target remembers, or show one"),
-    "remove": ("remove", "Give a machine back as it was found"),
-    "node": ("node", "Trust and list the project's nodes"),
-    "deploykey": ("deploykey", "The keys by which nodes read private repositories"),
-    "repo": ("repo", "Try whether nodes can read an app's repository"),
-    "hostkey": ("hostkey", "The SSH host keys of forges"),
-    "hook": ("hook", "Deploy every push to a bare repository"),
-    "kitchen": ("kitchen", "Throwaway machines for trying and testing cookbooks"),
-    "demo": ("demo", "The whole story on a throwaway machine"),
+# By what somebody wants to do: the sections of `toque --help`, and in them each command's module
+# and its help.
+SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Put a site online": {
+        "up": ("up", "Put the project here online on TARGET by one command"),
+        "init": ("init", "Look at a project and write a toque.toml for it"),
+        "setup": ("app", "Converge a node's setup recipes, then deploy its apps"),
+        "deploy": ("app", "Put a commit of an app in place of the running one"),
+        "rollback": ("app", "Go back to an earlier release"),
+        "releases": ("app", "List an app's releases"),
+        "history": ("history", "List an app's deploys, also those that failed or were put back"),
+        "remove": ("remove", "Give a machine back as it was found"),
+    },
+    "See how it is": {
+        "status": ("seeing", "Show how nodes and apps are, on one screen"),
+        "logs": ("seeing", "Show what an app, nginx and Toque have written, by time"),
+        "errors": ("seeing", "List the requests that failed last, each with its cause"),
+        "doctor": ("seeing", "Name the broken link between visitor and database"),
+    },
+    "Work with an app": {
+        "env": ("env", "Set, list and compare the variables of an app"),
+        "run": ("once", "Run a command as an app runs, beside its server"),
+        "shell": ("once", "Open the shell of an app's framework"),
+        "scale": ("scale", "Say how many processes of an app run"),
+    },
+    "Look after machines": {
+        "plan": ("converge", "Show exactly what would change; changes nothing"),
+        "converge": ("converge", "Apply recipes to a target"),
+        "drift": ("drift", "List what differs from the last converge, or put it back"),
+        "explain": ("explain", "Show where an attribute has its value from"),
+        "runs": ("runs", "List the runs a target remembers, or show one"),
+        "node": ("node", "Trust and list the project's nodes"),
+    },
+    "Write and test cookbooks": {
+        "new": ("new", "Write a new cookbook, with its tests"),
+        "check": ("check", "Find mistakes in the project and its cookbooks"),
+        "kitchen": ("kitchen", "Throwaway machines for trying and testing cookbooks"),
+        "import": ("import_", "Carry the cookbooks of another tool over"),
+        "lock": ("lock", "Lock the versions of what cookbooks need"),
+        "update": ("lock", "Lock a newer version of a package"),
+        "outdated": ("lock", "List packages that have a newer version"),
+        "why": ("lock", "Say which cookbooks bring a package in"),
+        "tree": ("lock", "Show each cookbook with the packages it brings in"),
+        "diff": ("lock", "Show what differs between two locks"),
+        "verify": ("lock", "Check that packages are as they were locked"),
+        "vendor": ("lock", "Put the locked packages into the project"),
+        "export": ("export", "Write the project, cookbooks and packages into one file"),
+    },
+    "Reach repositories, and be reached": {
+        "hook": ("hook", "Deploy every push to a bare repository"),
+        "deploykey": ("deploykey", "The keys by which nodes read private repositories"),
+        "repo": ("repo", "Try whether nodes can read an app's repository"),
+        "hostkey": ("hostkey", "The SSH host keys of forges"),
+    },
+    "See it all first": {
+        "demo": ("demo", "The whole story on a throwaway machine"),
+    },
 }
+COMMANDS = {name: found for section in SECTIONS.values() for name, found in section.items()}
 
 
 class Lazy(click.Group):
@@ -75,8 +92,11 @@ class Lazy(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))  # the same for all sections
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                rows = [(name.ljust(width), text) for name, (_, text) in commands.items()]
+                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
