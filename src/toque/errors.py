@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,17 @@ class Unreachable(ToqueError):
 
 class Failed(ToqueError):
     exit_status = 5
+
+
+def unwritable(what: str, folder: Path, error: OSError) -> AskedWrongly:
+    """``file-unwritable``: ``what`` cannot be written into ``folder``."""
+    return AskedWrongly(
+        "file-unwritable",
+        f"{what} cannot be written",
+        expected=f"a folder {folder} that may be written to",
+        found=str(error),
+        hint=f"ls -ld {folder.parent}",
+    )
 
 
 def nearest(word: str, known: Sequence[str] | Mapping[str, object]) -> str:

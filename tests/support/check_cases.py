@@ -6,9 +6,17 @@ Tokens and keys are put together here, so that no file of ours looks as if it he
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from toque import bootstrap
+from toque.checks.judge import Judged
+from toque.usecases.checking import check
 
 HEAD = """\
 from dataclasses import dataclass, field
@@ -115,3 +123,23 @@ BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
 BEGIN, END = "-----BEGIN ", "-----\n"
 MANY = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 RESTART = '("systemctl", "restart", "nginx")'
+
+
+def judged(case: Case, folder: Path) -> Judged:
+    """What is found in a case that is written into ``folder``, a repository then."""
+    for name, text in case.project.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    return check(bootstrap.open_site(bootstrap.open_project(folder)), bootstrap.project_files)
+
+
+@contextlib.contextmanager
+def own_modules() -> Iterator[None]:
+    """Cookbooks of one test are not those of the next."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in ("web", "db"):
+            del sys.modules[name]

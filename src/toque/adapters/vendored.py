@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..cookbooks.lockfile import FILE, Lock, Vendor
-from ..errors import AskedWrongly, Failed
+from ..errors import AskedWrongly, Failed, unwritable
 from .uvlock import package_files
 
 SUMS = "SHA256SUMS"
@@ -51,13 +51,7 @@ def put(lock: Lock, packages: Path, directory: Path, folder: str) -> Vendor:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
-        raise AskedWrongly(
-            "file-unwritable",
-            "the packages cannot be put into the project",
-            expected=f"a folder {target} that may be written to",
-            found=str(error),
-            hint=f"ls -ld {target.parent}",
-        ) from error
+        raise unwritable(folder, target, error) from error
     return Vendor(folder, digest, lock.identity, _system(lock, packages))
 
 

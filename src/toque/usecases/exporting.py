@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..cookbooks.lockfile import FILE, Lock, render
 from ..cookbooks.manifest import Manifest
-from ..errors import AskedWrongly
+from ..errors import AskedWrongly, unwritable
 from ..fleet.foundkeys import HINTS, private_key
 from ..fleet.project import KEPT, Project
 
@@ -126,13 +126,7 @@ def write(export: Export, file: Path) -> int:
                 _add(made, name, export)
         staged.rename(file)
     except OSError as error:
-        raise AskedWrongly(
-            "file-unwritable",
-            "the bundle cannot be written",
-            expected=f"a folder {file.parent} that may be written to",
-            found=str(error),
-            hint=f"ls -ld {file.parent}",
-        ) from error
+        raise unwritable("the bundle", file.parent, error) from error
     finally:
         staged.unlink(missing_ok=True)
     return file.stat().st_size

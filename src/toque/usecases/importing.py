@@ -10,6 +10,7 @@ from ..chef.carried import Carried
 from ..chef.carry import carry
 from ..chef.repository import unread
 from ..errors import AskedWrongly
+from .newfiles import write_new
 
 MOST_BYTES = 4 << 20  # of one file; a larger one is no recipe, and is listed by its name
 _TOOLS = {".kitchen", ".bundle", "node_modules"}
@@ -36,30 +37,7 @@ def read_chef(directory: Path) -> Carried:
 def write_chef(carried: Carried, into: Path) -> None:
     """Write all files, or none when one of them is there.  Raises ``AskedWrongly``: ``file-there``,
     ``file-unwritable``."""
-    for name in sorted(carried.files):
-        path = into / name
-        if path.exists() or path.is_symlink():
-            raise AskedWrongly(
-                "file-there",
-                f"there is a {name} already; nothing was written",
-                expected=f"no {name} in {into}",
-                found=str(path),
-                hint="choose another directory: --to DIR",
-            )
-    try:
-        for name, data in sorted(carried.files.items()):
-            path = into / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as new:
-                new.write(data)
-    except OSError as error:
-        raise AskedWrongly(
-            "file-unwritable",
-            f"{name} cannot be written",
-            expected=f"a folder {into} that may be written to",
-            found=str(error),
-            hint=f"ls -ld {into}",
-        ) from error
+    write_new(into, dict(sorted(carried.files.items())), "toque import chef --to DIR")
 
 
 def _files(directory: Path) -> tuple[Mapping[str, bytes], Mapping[str, str]]:

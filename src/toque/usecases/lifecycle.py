@@ -37,8 +37,8 @@ from .definitions import Definitions, definitions
 from .digests import blob_of, remembered_blob
 from .forgehosts import host_keys
 from .packages import packages_of
-from .repository import login_of
-from .site import Repository, Site
+from .repository import NodeRepository, login_of
+from .site import LocalRepository, Repository, Site
 
 WRITING_KINDS = (
     "checkout", "venv", "file", "directory", "link", "unit", "command", "migration", "processes",
@@ -232,7 +232,7 @@ def parcel(
 def delivery_of(
     site: Site,
     app: App,
-    repository: Repository,
+    repository: LocalRepository | NodeRepository,
     *,
     ref: str,
     scratch: Path,
@@ -262,7 +262,7 @@ def delivery_of(
         subject=repository.subject(commit),
         host_keys=host_keys(site.state),
     )
-    if app.remote:
+    if isinstance(repository, NodeRepository):  # nothing is sent to a node that fetches by itself
         login = login_of(app) if site.store.get(token_name(app.name)) else ""
         return Delivery(app, release, replace(source, url=app.repository, login=login), {})
     target = scratch / f"{commit}.bundle"

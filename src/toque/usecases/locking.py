@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..cookbooks.lockfile import FILE, Lock, Package, asking, is_inside, render, ways
 from ..cookbooks.manifest import named, normal
-from ..errors import AskedWrongly, Failed, nearest
+from ..errors import AskedWrongly, Failed, nearest, unwritable
 from ..fleet.project import Project
 from ..fleet.stack import Stack
 
@@ -63,13 +63,7 @@ def write(directory: Path, lock: Lock) -> bool:
         staged.replace(file)
     except OSError as error:
         staged.unlink(missing_ok=True)
-        raise AskedWrongly(
-            "file-unwritable",
-            f"{FILE} cannot be written",
-            expected=f"a folder {directory} that may be written to",
-            found=str(error),
-            hint=f"ls -ld {directory}",
-        ) from error
+        raise unwritable(FILE, directory, error) from error
     return True
 
 

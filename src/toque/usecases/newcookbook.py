@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from .. import __version__
@@ -12,6 +11,7 @@ from ..cookbooks.scaffold import IGNORE, distribution_of, files_of, package_of
 from ..cookbooks.sources import FOLDER, manifests_of, sources_of
 from ..errors import AskedWrongly
 from ..fleet.project import Project
+from .newfiles import write_new
 
 _MADE = re.compile(rb"\bCookbook\(")  # a package beside the cookbooks may be the app's
 
@@ -31,17 +31,8 @@ def create(name: str, folder: Path, project: Project) -> tuple[Path, ...]:
     if (folder / IGNORE).exists():  # a repository's own, when the cookbook is its root
         del texts[IGNORE]
     _check_free(name, project)
-    there = [path for path in texts if (folder / path).exists() or (folder / path).is_symlink()]
-    if there:
-        raise AskedWrongly(
-            "file-there",
-            f"there is a {there[0]} already; it is not changed",
-            expected=f"none of the cookbook's files in {folder}",
-            found=", ".join(str(folder / path) for path in there),
-            hint=f"toque new cookbook {name} --at DIR takes another folder",
-        )
-    _write(folder, texts)
-    return tuple(folder / path for path in texts)
+    files = {path: text.encode() for path, text in texts.items()}
+    return write_new(folder, files, f"toque new cookbook {name} --at DIR")
 
 
 def reached(folder: Path, project: Project) -> bool:
@@ -71,25 +62,3 @@ def _check_free(name: str, project: Project) -> None:
             found=found,
             hint=f"take another name, such as own_{name}",
         )
-
-
-def _write(folder: Path, texts: Mapping[str, str]) -> None:
-    """All of them or none."""
-    made: list[Path] = []
-    try:
-        for path, text in texts.items():
-            file = folder / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("x", encoding="utf-8") as new:
-                made.append(file)
-                new.write(text)
-    except OSError as error:
-        for file in made:
-            file.unlink(missing_ok=True)
-        raise AskedWrongly(
-            "file-unwritable",
-            "the cookbook cannot be written",
-            expected=f"a folder {folder} that may be written to",
-            found=str(error),
-            hint=f"ls -ld {folder.parent}",
-        ) from error

@@ -25,7 +25,7 @@ from .answers import Event, events, raise_refused
 from .converge import StepError
 from .forgehosts import host_keys
 from .place import Place
-from .site import Repository, Site
+from .site import LocalRepository, Site
 
 NEXT = ".next"  # behind the path of a key: the one that a rotation has made
 # What a failed stage of a check ends the program with (docs/reference/exit-status.md).
@@ -107,10 +107,6 @@ class NodeRepository:
 
     def subject(self, commit: str) -> str:
         return str(self._ask(do="subject", commit=commit)["subject"])
-
-    def bundle(self, commit: str, target: object, known: Sequence[str] = ()) -> None:
-        """Nothing is sent from here to a node that fetches by itself."""
-        raise NotImplementedError
 
     def check(self, ref: str, *, submodules: bool) -> tuple[Stage, ...]:
         """How far a deploy of ``ref`` would get; the last stage is the first that failed."""
@@ -197,7 +193,7 @@ def on_node(site: Site, app: App, place: Place) -> NodeRepository:
 
 
 @contextmanager
-def opened(site: Site, app: App, place: Place) -> Iterator[Repository]:
+def opened(site: Site, app: App, place: Place) -> Iterator[LocalRepository | NodeRepository]:
     """The repository of ``app``: on this machine, or read by ``place``."""
     if not app.remote:
         yield site.open_repository(site.project.repository(app))

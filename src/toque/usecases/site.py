@@ -16,7 +16,7 @@ from ..fleet.secrets import SecretStore
 
 
 class Repository(Protocol):
-    """The controller's view of an app's repository; ``prefix`` is the folder of it we are in."""
+    """What can be read of an app's repository; ``prefix`` is the folder of it we are in."""
 
     @property
     def prefix(self) -> str: ...
@@ -32,6 +32,10 @@ class Repository(Protocol):
     def containing(self, commit: str, words: Sequence[str]) -> list[str]: ...
 
     def subject(self, commit: str) -> str: ...
+
+
+class LocalRepository(Repository, Protocol):
+    """One on this machine, from which commits are sent to nodes."""
 
     def bundle(self, commit: str, target: Path, known: Sequence[str] = ()) -> None: ...
 
@@ -50,7 +54,7 @@ class Site:
     project: Project
     store: SecretStore
     state: Path
-    open_repository: Callable[[str], Repository]
+    open_repository: Callable[[str], LocalRepository]
     uv: Callable[[], Path]
     export: Callable[[Mapping[str, bytes]], bytes]
     resolve: Callable[[str, str, str, str], bytes]

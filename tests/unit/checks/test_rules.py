@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from check_bad import BAD
-from check_cases import Case
+from check_cases import Case, judged, own_modules
 from check_good import GOOD
-from toque import bootstrap
-from toque.checks.judge import Judged
 from toque.checks.rules import RULES
-from toque.usecases.checking import check
 
 bad = [
     pytest.param(code, case, id=f"{code}: {name}")
@@ -29,22 +24,8 @@ good = [
 
 @pytest.fixture(autouse=True)
 def _own_modules() -> Iterator[None]:
-    """Cookbooks of one test are not those of the next."""
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] in ("web", "db"):
-            del sys.modules[name]
-
-
-def judged(case: Case, folder: Path) -> Judged:
-    for name, text in case.project.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    project = bootstrap.open_project(folder)
-    return check(bootstrap.open_site(project), bootstrap.project_files)
+    with own_modules():
+        yield
 
 
 @pytest.mark.requirement("R27")

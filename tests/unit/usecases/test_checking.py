@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from check_bad import BAD
-from check_cases import FOOT, HEAD, INIT, TOML, Case, recipe, whole
+from check_cases import FOOT, HEAD, INIT, TOML, Case, judged, own_modules, recipe, whole
 from toque import bootstrap
 from toque.checks.judge import Judged
 from toque.usecases.checking import check
@@ -17,19 +17,8 @@ from toque.usecases.checking import check
 
 @pytest.fixture(autouse=True)
 def _own_modules() -> Iterator[None]:
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] in ("web", "db"):
-            del sys.modules[name]
-
-
-def judged(case: Case, folder: Path) -> Judged:
-    for name, text in case.project.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return check(bootstrap.open_site(bootstrap.open_project(folder)), bootstrap.project_files)
+    with own_modules():
+        yield
 
 
 def codes(found: Judged) -> list[str]:

@@ -10,7 +10,8 @@ from ..watch.order import open_order
 from . import logs
 from .failures import failures
 from .lines import ACCESS, APP, NGINX
-from .look import disks, link, memory, socket_facts, unit_facts
+from .look import link, socket_facts, unit_facts
+from .machine import disks, memory
 
 LATELY_S = 3600.0
 MOST = 20_000  # lines of a log that are counted
