@@ -97,7 +97,7 @@ def unwritable(what: str, folder: Path, error: OSError) -> AskedWrongly:
         f"{what} cannot be written",
         expected=f"a folder {folder} that may be written to",
         found=str(error),
-        hint=f"ls -ld {folder.parent}",
+        hint=f"ls -ld {folder}",
     )
 
 

@@ -28,7 +28,18 @@ class Carried:
         return tuple(one for one in self.entries if not one.left)
 
     @property
-    def share(self) -> float:
-        """Of the resources, those carried over, 0 to 1; one that lacks a notification counts."""
-        done = self.counts.whole + self.counts.partly
-        return done / self.counts.all if self.counts.all else 1.0
+    def done(self) -> int:
+        """How many resources were carried over; one that lacks a notification counts."""
+        return self.counts.whole + self.counts.partly
+
+    @property
+    def share(self) -> float | None:
+        """Of the resources, those carried over, 0 to 1; None when none was recognized."""
+        return self.done / self.counts.all if self.counts.all else None
+
+    @property
+    def said(self) -> str:
+        """How much was carried over, in words."""
+        if self.share is None:
+            return "no resource was recognized"
+        return f"{self.done} of {self.counts.all} resources carried over ({self.share:.0%})"

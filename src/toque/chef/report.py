@@ -10,12 +10,9 @@ from .carried import Carried
 
 
 def as_markdown(carried: Carried) -> str:
-    counts = carried.counts
-    done = counts.whole + counts.partly
     lines = [
         "# From Chef", "",
-        f"{done} of {counts.all} resources were carried over ({carried.share:.0%}), "
-        f"{counts.partly} of them without a notification.",
+        f"{carried.said}; {carried.counts.partly} of them without a notification.",
         "What is listed here was not; nothing else was left out.", "",
         f"## Left for you: {len(carried.left)}", "",
     ]  # fmt: skip
@@ -48,9 +45,9 @@ def as_json(carried: Carried) -> dict[str, Any]:
         "cookbooks": list(carried.cookbooks),
         "files": sorted(carried.files),
         "resources": counts.all,
-        "carried": counts.whole + counts.partly,
+        "carried": carried.done,
         "without_notification": counts.partly,
-        "share": round(carried.share, 4),
+        "share": None if carried.share is None else round(carried.share, 4),
         "left": [_entry(one) for one in carried.left],
         "notes": [_entry(one) for one in carried.notes],
     }

@@ -33,14 +33,10 @@ def chef(directory: Path, into: Path, as_json: bool) -> None:
     """
     carried = importing.read_chef(directory)
     importing.write_chef(carried, into)
-    data = data_of(carried)
     if as_json:
-        asked.tell({"to": str(into), **data})
+        asked.tell({"to": str(into), **data_of(carried)})
         return
-    click.echo(
-        f"{data['carried']} of {data['resources']} resources carried over "
-        f"({carried.share:.0%}): {', '.join(carried.cookbooks)}"
-    )
+    click.echo(f"{carried.said}: {', '.join(carried.cookbooks)}")
     for one in carried.left:
         click.echo(f"  {one.place}: {one.reason}")
     click.echo(

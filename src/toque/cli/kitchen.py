@@ -13,6 +13,7 @@ import click
 
 from .. import bootstrap
 from ..cookbooks import load as cookbooks
+from ..errors import AskedWrongly
 from ..kitchen import api, suite, verify
 from ..kitchen.api import Kitchen
 from ..kitchen.machine import Machine
@@ -264,7 +265,12 @@ def _machine_name(name: str) -> str:
     cook = bootstrap.open_kitchen()
     if name and name in cook.store.names():
         return name
-    return _suite(name).machine
+    try:
+        return _suite(name).machine
+    except AskedWrongly as error:
+        if name and error.code == "kitchen-no-file":  # then only a machine can be meant
+            api.find(cook, name)
+        raise
 
 
 def _create(cook: Kitchen, name: str, driver: str, release: str, quiet: bool) -> Machine:

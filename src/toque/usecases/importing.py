@@ -28,7 +28,11 @@ def read_chef(directory: Path) -> Carried:
             "no-chef-cookbook",
             f"there is no Chef cookbook in {directory}",
             expected="a directory with metadata.rb or recipes/*.rb, or one that holds such",
-            found="no such directory" if not directory.is_dir() else "none",
+            found="none"
+            if directory.is_dir()
+            else "a file"
+            if directory.exists()
+            else "nothing there",
             hint="name the directory of the repository, or of one cookbook",
         )
     return carried

@@ -42,6 +42,18 @@ def test_json_is_one_object_with_place_reason_and_words(
     assert all((tmp_path / name).is_file() for name in told["files"])
 
 
+def test_recipe_that_is_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Nothing was carried over, and nobody is told that it was all."""
+    (tmp_path / "web/recipes").mkdir(parents=True)
+    (tmp_path / "web/recipes/default.rb").write_bytes(bytes(range(256)))
+
+    status = say("import", "chef", str(tmp_path / "web"), "--to", str(tmp_path / "out"))
+
+    first, left, *_ = capsys.readouterr().out.splitlines()
+    assert (status, first) == (0, "no resource was recognized: web")
+    assert left.startswith("  recipes/default.rb:1")
+
+
 def test_one_file_that_is_there_stops_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "kitchen.toml").write_text("mine")
 
