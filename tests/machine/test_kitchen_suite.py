@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,9 +47,9 @@ def test_the_examples_suite_passes_as_one_command(infra: Path, kitchen_folder: P
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    said = json.loads(done.stdout.splitlines()[-1])
+    (said,) = json.loads(done.stdout.splitlines()[-1])["instances"]
     print(said)
-    assert (said["machine"], said["driver"], said["ok"]) == (MACHINE, "nspawn", True)
+    assert (said["machines"], said["drivers"], said["ok"]) == ([MACHINE], ["nspawn"], True)
     assert said["checks"] >= 5
     assert (said["failed"], said["skipped"]) == (0, 0)
     assert api.all_machines(kitchen_in(kitchen_folder)) == [] or MACHINE not in {
@@ -66,13 +67,25 @@ def test_the_loop_command_by_command(infra: Path, kitchen_folder: Path):
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 
-    created = json.loads(kitchen("create", "--driver", "chroot", "--json"))
-    again = json.loads(kitchen("create", "--driver", "chroot", "--json"))
-    assert created == again
-    assert created["name"] == MACHINE
+    def rows(*argv: str) -> list[dict[str, Any]]:
+        return json.loads(kitchen("list", *argv, "--json"))["instances"]
 
-    first = json.loads(kitchen("converge", "--driver", "chroot", "--json"))
-    second = json.loads(kitchen("converge", "--driver", "chroot", "--json"))
+    def last(row: dict[str, Any]) -> tuple[str, str, str]:
+        (machine,) = row["machines"]
+        return row["last"], row["failed"], machine["state"]
+
+    def told(*argv: str) -> dict[str, Any]:
+        (one,) = json.loads(kitchen(*argv, "--json"))["instances"]
+        assert one["instance"] == "default"
+        return one
+
+    (created,) = told("create", "--driver", "chroot")["machines"]
+    assert told("create", "--driver", "chroot")["machines"] == [created]
+    assert created["name"] == MACHINE
+    assert [last(row) for row in rows()] == [("created", "", "made")]
+
+    first = told("converge", "--driver", "chroot")
+    second = told("converge", "--driver", "chroot")
     assert first["changed"] > 10
     assert second["changed"] == 0
 
@@ -83,32 +96,32 @@ def test_the_loop_command_by_command(infra: Path, kitchen_folder: Path):
     assert kitchen("exec", "default", "--", "python3", "-c", ask).startswith("Hello Thena\narcs: ")
     kitchen("exec", "default", "--", "false", status=1)
 
-    verified = json.loads(kitchen("verify", "--json"))
+    verified = told("verify")
     assert verified["ok"]
     assert verified["checks"] >= 5
 
-    listed = json.loads(kitchen("list", "--json"))["machines"]
-    assert [m["state"] for m in listed if m["name"] == MACHINE] == ["running"]
+    assert [last(row) for row in rows("--live")] == [("verified", "", "running")]
 
     (infra / "checks" / "test_site.py").write_text("")
     done = toque(["kitchen", "verify"], infra, environ)
     assert done.returncode == 5
     assert "0 checks" in done.stderr
+    assert [last(row) for row in rows()] == [("set-up", "kitchen-verify-failed", "made")]
 
     kitchen("destroy")
-    listed = json.loads(kitchen("list", "--json"))["machines"]
-    assert MACHINE not in {m["name"] for m in listed}
-    assert json.loads(kitchen("destroy", "--json"))["destroyed"] is False
+    assert [last(row) for row in rows()] == [("", "", "not made")]
+    assert told("destroy")["destroyed"] is False
 
 
 @pytest.mark.requirement("R16")
 def test_the_definition_of_a_throwaway_machine_is_that_of_the_real_one(infra: Path):
     """The suite names the project and repeats nothing of it; only the node is another."""
     from toque.fleet.project import load_project
-    from toque.kitchen import suite
+    from toque.kitchen import kitchenfile
+    from toque.kitchen.instance import instances
     from toque.usecases.suite import project_of
 
-    chosen = suite.load(infra / "kitchen.toml")[0]
+    chosen = instances(kitchenfile.load(infra / "kitchen.toml", {"HOME": str(infra)}))[0]
     tried, real = project_of(chosen), load_project(infra.parent / "thena" / "toque.toml")
 
     assert (tried.apps, tried.layers, tried.cookbooks) == (real.apps, real.layers, real.cookbooks)

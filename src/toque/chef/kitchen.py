@@ -37,7 +37,7 @@ class Suite:
 @dataclass
 class Suites:
     found: dict[str, Suite] = field(default_factory=dict)
-    release: str = "bookworm"
+    releases: tuple[str, ...] = ("bookworm",)
 
 
 def read(file: str, text: str, cookbooks: Sequence[Cookbook], suites: Suites) -> Account:
@@ -84,9 +84,7 @@ def _platforms(account: Account, value: Value, suites: Suites) -> None:
             if key != "name":
                 account.left(inner.first, inner.last, f"{key} of a platform")
     if known:
-        suites.release = known[0]
-        if len(set(known)) > 1:
-            account.noted(value.first, value.last, f"one release a suite: {known[0]} is taken")
+        suites.releases = tuple(dict.fromkeys(known))
 
 
 def _suite(account: Account, one: Value, cookbooks: Sequence[Cookbook], suites: Suites) -> None:
@@ -185,7 +183,11 @@ def suites_toml(cookbooks: Sequence[Cookbook], suites: Suites) -> str:
         if "default" in one.recipes
     ]
     checked = {one.found.package for one in cookbooks if one.checks}
-    lines = ['driver = "auto"', f"release = {_toml(suites.release)}", ""]
+    lines = ['driver = "auto"']
+    if len(suites.releases) == 1:
+        lines += [f"release = {_toml(suites.releases[0])}", ""]
+    else:
+        lines += ["", *(f"[platforms.{release}]" for release in suites.releases), ""]
     for one in found:
         lines += [f"[suites.{one.name}]", 'run = ["setup"]', 'project = "toque.toml"',
                   f"layer = {_toml(one.layer)}"]  # fmt: skip

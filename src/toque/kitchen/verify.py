@@ -46,12 +46,10 @@ class Result:
         }
 
 
-def run_verify(
-    machine: Machine, path: Path, environ: Mapping[str, str], *, options: tuple[str, ...] = ()
-) -> Result:
-    """Run the pytest files at ``path`` with the fixture ``machine`` bound to this machine.
+def ready(path: Path) -> None:
+    """Whether checks could be run at all.
 
-    In a process of its own, because checks are the user's code; ``options`` go to pytest.
+    Raises ``Failed``: ``kitchen-no-pytest``, ``kitchen-no-checks``.
     """
     if importlib.util.find_spec("pytest") is None:
         raise Failed(
@@ -67,6 +65,16 @@ def run_verify(
             expected=f"pytest files in {path}",
             found="no such folder",
         )
+
+
+def run_verify(
+    machine: Machine, path: Path, environ: Mapping[str, str], *, options: tuple[str, ...] = ()
+) -> Result:
+    """Run the pytest files at ``path`` with the fixture ``machine`` bound to this machine.
+
+    In a process of its own, because checks are the user's code; ``options`` go to pytest.
+    """
+    ready(path)
     with tempfile.TemporaryDirectory(prefix="toque-verify-") as folder:
         counts = Path(folder, "counts.json")
         # The parent of the package: checks must see this very toque, installed or not.

@@ -13,7 +13,8 @@ from chef_corpus import NAMES, files_of, imported, write
 from toque.cookbooks.cookbook import Cookbook
 from toque.cookbooks.load import load_all
 from toque.fleet.project import load_project
-from toque.kitchen import suite
+from toque.kitchen import kitchenfile
+from toque.kitchen.instance import instances
 from toque.testing import RELEASES, compile_recipe, converge
 
 Record = Callable[[str, object], None]
@@ -135,10 +136,11 @@ def test_project_and_suites_are_read_by_toque(name: str, tmp_path: Path):
     write(imported(name).files, tmp_path)
 
     project = load_project(tmp_path / "toque.toml")
-    suites = suite.load(tmp_path / "kitchen.toml")
+    read = kitchenfile.load(tmp_path / "kitchen.toml", {"HOME": str(tmp_path)})
+    suites = instances(read)
 
     assert project.layers
-    assert all(one.layer in project.layers for one in suites)
+    assert all(m.layer in project.layers for one in suites for m in one.members)
 
 
 @pytest.mark.usefixtures("modules")

@@ -96,10 +96,10 @@ def test_no_project_here(here: Here) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "word"),
     [
-        ('drviver = "auto"\n[suites.default]\n', "kitchen-unknown-key", "driver"),
-        ("[suites.default]\nrunn = []\n", "kitchen-unknown-key", "run"),
-        ("[suites.default]\nrun = 5\n", "kitchen-bad-value", "run"),
-        ("[suites", "kitchen-bad-file", "kitchen.toml"),
+        ('drviver = "auto"\n[suites.default]\n', "unknown-key", "driver"),
+        ("[suites.default]\nrunn = []\n", "unknown-key", "run"),
+        ("[suites.default]\nrun = 5\n", "wrong-type", "run"),
+        ("[suites", "bad-toml", "kitchen.toml"),
     ],
 )
 def test_kitchen_toml_with_a_mistake(here: Here, text: str, code: str, word: str) -> None:

@@ -14,8 +14,8 @@ from toque.cli import main
     [
         (("restore", "good", "web"), "kitchen-no-machine"),  # a name can only be a machine's
         (("snapshot", "good", "web"), "kitchen-no-machine"),
-        (("console", "web"), "kitchen-no-machine"),
-        (("console",), "kitchen-no-file"),
+        (("logs", "web"), "kitchen-no-machine"),
+        (("logs",), "kitchen-no-file"),
     ],
 )
 def test_name_of_nothing(

@@ -15,7 +15,8 @@ import pytest
 from toque.cli import main
 from toque.cookbooks.load import load, names_in
 from toque.cookbooks.scaffold import files_of
-from toque.kitchen import suite
+from toque.kitchen import kitchenfile
+from toque.kitchen.instance import instances
 
 Say = Callable[..., dict[str, Any]]
 TOML = '[stack]\nname = "s"\ncookbooks = [{}]\n'
@@ -100,11 +101,11 @@ def test_its_tests_fail_when_the_recipe_is_broken(
 def test_its_suite_names_a_check_that_asserts(say: Say, tmp_path: Path) -> None:
     say("web")
 
-    (only,) = suite.load(tmp_path / "web" / "kitchen.toml")
+    read = kitchenfile.load(tmp_path / "web" / "kitchen.toml", {"HOME": str(tmp_path)})
+    (only,) = instances(read)
 
     assert only.run == ("setup",)
-    assert only.verify is not None
-    assert "assert" in (only.verify / "test_machine.py").read_text()
+    assert "assert" in (only.checks / "test_machine.py").read_text()
 
 
 @pytest.mark.parametrize("name", ["Web", "my-web", "9web", "class", "tests", "a.b", "../up", "é"])

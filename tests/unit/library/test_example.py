@@ -10,7 +10,8 @@ import pytest
 
 from toque.cookbooks.cookbook import Cookbook
 from toque.fleet.project import load_project
-from toque.kitchen.suite import load as load_suites
+from toque.kitchen import kitchenfile
+from toque.kitchen.instance import instances
 
 from .conftest import EXAMPLES, THENA, Compile
 
@@ -71,11 +72,11 @@ def test_project_file_names_this_cookbook_and_the_app() -> None:
 
 
 def test_kitchen_file_has_a_suite_with_checks() -> None:
-    (suite,) = load_suites(EXAMPLES / "thena-infra" / "kitchen.toml")
+    file = EXAMPLES / "thena-infra" / "kitchen.toml"
+    (suite,) = instances(kitchenfile.load(file, {"HOME": "/nonexistent"}))
 
     assert suite.run == ("setup", "deploy")
-    assert suite.verify is not None
-    assert list(suite.verify.glob("test_*.py"))
+    assert list(suite.checks.glob("test_*.py"))
 
 
 def test_lock_names_no_index_and_pins_every_package_by_hash() -> None:

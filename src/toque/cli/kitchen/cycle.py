@@ -1,0 +1,277 @@
+"""The rungs of the ladder, create to destroy, and ``test``, which is all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from ... import bootstrap
+from ...errors import AskedWrongly
+from ...kitchen import api
+from ...kitchen.instance import Instance
+from ...usecases import cycle
+from ...usecases.cycle import Means
+from .. import asked
+from ..asked import json_option, verbose_option
+from ..show import Shown
+from . import children
+from .suites import driver_option, picked, suites_argument
+
+Said = Mapping[str, Any]
+Rung = Callable[[Means, Instance], Said]
+
+
+def concurrency_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "-c", "--concurrency", type=click.IntRange(1, 64), default=1, show_default=True,
+        help="How many suites at a time.",
+    )(function)  # fmt: skip
+
+
+@click.command()
+@suites_argument
+@driver_option
+@click.option("--release", default="", help="Where there is no kitchen.toml: bookworm, trixie, ...")
+@concurrency_option
+@json_option
+def create(
+    words: tuple[str, ...], driver: str, release: str, concurrency: int, as_json: bool
+) -> None:
+    """Make the machines of SUITE; finds them when they are there already.
+
+    Where there is no kitchen.toml, SUITE is the name of one machine.
+    """
+    if bare := _bare(words):
+        cook = bootstrap.open_kitchen()
+        say = api.silent if as_json else click.echo
+        machine = api.create(
+            cook, bare, driver=driver or "auto", release=release or "bookworm", progress=say
+        )
+        _tell([{"instance": bare, "machines": [machine.as_json()]}], as_json, _made)
+        return
+    if release:
+        raise AskedWrongly(
+            "kitchen-release-twice",
+            "--release is for a machine without a kitchen.toml",
+            expected="its release in kitchen.toml: release, or a table [platforms.NAME]",
+            found=f"--release {release}",
+            hint=f"toque kitchen create '*-{release}'",
+        )
+
+    def made(means: Means, one: Instance) -> Said:
+        machines = cycle.create(means, one, driver=driver)
+        return {"machines": [machine.as_json() for machine in machines.values()]}
+
+    _each("create", words, made, _made, concurrency=concurrency, as_json=as_json, driver=driver)
+
+
+@click.command()
+@suites_argument
+@driver_option
+@concurrency_option
+@verbose_option
+@json_option
+def converge(
+    words: tuple[str, ...], driver: str, concurrency: int, verbose: bool, as_json: bool
+) -> None:
+    """Run SUITE's events on its machines, making them when needed."""
+
+    def converged(means: Means, one: Instance) -> Said:
+        done = cycle.converge(means, one, driver=driver)
+        return {"changed": done.changed, "reports": list(done.reports)}
+
+    _each("converge", words, converged, _nothing_more, concurrency=concurrency, as_json=as_json,
+          driver=driver, verbose=verbose)  # fmt: skip
+
+
+@click.command()
+@suites_argument
+@driver_option
+@concurrency_option
+@json_option
+def setup(words: tuple[str, ...], driver: str, concurrency: int, as_json: bool) -> None:
+    """Make SUITE ready for its checks: converged, running, its setup hooks run."""
+
+    def ready(means: Means, one: Instance) -> Said:
+        cycle.setup(means, one, driver=driver)
+        return {"ready": True}
+
+    _each("setup", words, ready, lambda said: f"{said['instance']}: ready for its checks",
+          concurrency=concurrency, as_json=as_json, driver=driver)  # fmt: skip
+
+
+@click.command("verify")
+@suites_argument
+@driver_option
+@concurrency_option
+@json_option
+def verify(words: tuple[str, ...], driver: str, concurrency: int, as_json: bool) -> None:
+    """Run SUITE's checks against its machines.  A suite without a check fails.
+
+    What the checks need is made first: machines, converged.
+    """
+
+    def verified(means: Means, one: Instance) -> Said:
+        return cycle.check(means, one, driver=driver).as_json()
+
+    _each(
+        "verify",
+        words,
+        verified,
+        _nothing_more,
+        concurrency=concurrency,
+        as_json=as_json,
+        driver=driver,
+    )
+
+
+@click.command()
+@suites_argument
+@driver_option
+@concurrency_option
+@click.option("--keep", is_flag=True, help="Leave the machines there when all went well, too.")
+@json_option
+def test(words: tuple[str, ...], driver: str, concurrency: int, keep: bool, as_json: bool) -> None:
+    """The whole cycle, from new machines to their removal.
+
+    Create, converge, converge again (nothing may change), verify, reboot, verify, destroy.  When
+    something fails the machines are left for looking.
+
+    toque kitchen test -c 4
+    """
+
+    def tested(means: Means, one: Instance) -> Said:
+        done = cycle.whole(means, one, driver=driver, keep=keep)
+        return {
+            "machines": [machine.name for machine in done.machines],
+            "drivers": list(done.drivers),
+            "seconds": round(done.seconds, 2),
+            "summary": done.result.summary,
+            **done.result.as_json(),
+        }
+
+    _each(
+        "test",
+        words,
+        tested,
+        _tested,
+        concurrency=concurrency,
+        as_json=as_json,
+        driver=driver,
+        keep=keep,
+    )
+
+
+@click.command()
+@suites_argument
+@concurrency_option
+@json_option
+def destroy(words: tuple[str, ...], concurrency: int, as_json: bool) -> None:
+    """Take SUITE's machines away, whatever state they are in.
+
+    SUITE may be the name of a machine, too.
+    """
+    cook = bootstrap.open_kitchen()
+    if bare := _bare(words) or (words[0] if words and words[0] in cook.store.names() else ""):
+        there = api.destroy(cook, bare)
+        _tell([{"instance": bare, "destroyed": there}], as_json, _gone)
+        return
+
+    def destroyed(means: Means, one: Instance) -> Said:
+        return {"destroyed": cycle.destroy(means, one)}
+
+    _each("destroy", words, destroyed, _gone, concurrency=concurrency, as_json=as_json)
+
+
+COMMANDS = (create, converge, setup, verify, test, destroy)
+
+
+def _bare(words: Sequence[str]) -> str:
+    """The name of a machine, where there is no kitchen.toml around."""
+    if len(words) != 1:
+        return ""
+    try:
+        picked(())
+    except AskedWrongly as error:
+        if error.code == "kitchen-no-file":
+            return words[0]
+        raise
+    return ""
+
+
+def _each(
+    name: str,
+    words: Sequence[str],
+    do: Rung,
+    shown: Callable[[Said], str],
+    *,
+    concurrency: int,
+    as_json: bool,
+    driver: str = "",
+    verbose: bool = False,
+    keep: bool = False,
+) -> None:
+    """Do something with each instance that is meant: here for one, else in children."""
+    chosen = picked(words)
+    if len(chosen) > 1:
+        command = [name, *(["--driver", driver] if driver else [])]
+        command += [*(["--verbose"] if verbose else []), *(["--keep"] if keep else [])]
+        ended = children.run(
+            command, [one.name for one in chosen], abreast=concurrency, quiet=as_json
+        )
+        if as_json:
+            asked.tell({"instances": [one.said for one in ended]})
+        children.require(ended)
+        return
+    with _means(quiet=as_json, verbose=verbose) as means:
+        said = {"instance": chosen[0].name, **do(means, chosen[0])}
+    _tell([said], as_json, shown)
+
+
+def _tell(said: Sequence[Said], as_json: bool, shown: Callable[[Said], str]) -> None:
+    if as_json:
+        asked.tell({"instances": list(said)})
+        return
+    for one in said:
+        if line := shown(one):
+            click.echo(line)
+
+
+@contextmanager
+def _means(*, quiet: bool, verbose: bool) -> Iterator[Means]:
+    with Shown(quiet=quiet, verbose=verbose, diffs=verbose) as shown:
+        yield Means(
+            kitchen=bootstrap.open_kitchen(),
+            environ=os.environ,
+            open_site=bootstrap.open_site,
+            connect=bootstrap.connect,
+            say=api.silent if quiet else click.echo,
+            watch=shown,
+            summed=shown.summary,
+            stoppable=asked.stoppable,
+        )
+
+
+def _made(said: Said) -> str:
+    return "\n".join(
+        f"{m['name']}: {m['driver']}, {m['address']}, ssh port {m['ssh_port']}"
+        for m in said["machines"]
+    )
+
+
+def _nothing_more(said: Said) -> str:
+    """All there is to say was said on the way."""
+    return ""
+
+
+def _tested(said: Said) -> str:
+    on = ", ".join(said["drivers"])
+    return f"{said['instance']} on {on}: {said['summary']} ({said['seconds']:.1f}s)"
+
+
+def _gone(said: Said) -> str:
+    return f"{said['instance']}: " + ("destroyed" if said["destroyed"] else "was not there")

@@ -1,0 +1,267 @@
+"""The cycle of a kitchen's instance: create, converge, setup, verify, destroy, and all of it.
+
+Each rung makes those below it when they are missing.  One run at a time works on an instance.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import Failed, ToqueError
+from ..fleet.node import Node
+from ..fleet.project import Project
+from ..kitchen import api, hooks, neighbours, rung, verify
+from ..kitchen.api import Kitchen
+from ..kitchen.instance import Instance
+from ..kitchen.kitchenfile import Moment
+from ..kitchen.machine import Machine
+from ..kitchen.rung import Rung
+from ..node.model import Report
+from ..node.wire import report_json
+from . import deploy as deploying
+from . import setup as setting
+from .converge import Stop, Watch
+from .place import Place
+from .site import Site
+from .suite import project_of
+
+BACK_WITHIN_S = 60.0  # a machine that answers SSH again may still be starting its services
+AGAIN_S = 0.3
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a cycle works with.  ``say`` is told each move, ``watch`` the events of each run,
+    ``summed`` how one ended; ``stoppable`` holds what may ask a run to stop."""
+
+    kitchen: Kitchen
+    environ: Mapping[str, str]
+    open_site: Callable[[Project], Site]
+    connect: Callable[[Node, Path], Place]
+    say: Callable[[str], None]
+    watch: Watch
+    summed: Callable[[str, Report], None]
+    stoppable: Callable[[], AbstractContextManager[Stop]]
+
+
+@dataclass(frozen=True)
+class Converged:
+    """``changed`` steps of all events on all machines."""
+
+    changed: int = 0
+    reports: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Tested:
+    """How a whole test went, from nothing to the last check; ``seconds`` of wall time."""
+
+    result: verify.Result
+    drivers: tuple[str, ...]
+    seconds: float
+    machines: tuple[Machine, ...] = field(default=(), repr=False)
+
+
+def create(means: Means, instance: Instance, *, driver: str = "") -> dict[str, Machine]:
+    """The machines of the instance by their names in the suite: made, or found and started."""
+    with _alone(means, instance):
+        return _created(means, instance, driver)
+
+
+def converge(means: Means, instance: Instance, *, driver: str = "") -> Converged:
+    """Run the suite's events, in their order, each on all machines."""
+    with _alone(means, instance):
+        _created(means, instance, driver)
+        return _converged(means, instance)
+
+
+def setup(means: Means, instance: Instance, *, driver: str = "") -> None:
+    """Make ready for the checks: converged, running, and with checks that can be run."""
+    with _alone(means, instance):
+        _set_up(means, instance, driver)
+
+
+def check(means: Means, instance: Instance, *, driver: str = "") -> verify.Result:
+    """Run the suite's checks; what they need is made first.
+
+    Raises ``Failed``: ``kitchen-verify-failed``, ``kitchen-no-checks``.
+    """
+    with _alone(means, instance):
+        _set_up(means, instance, driver)
+        return _verified(means, instance)
+
+
+def destroy(means: Means, instance: Instance) -> bool:
+    """Take all its machines away, whatever state they are in; False when there was none."""
+    with _alone(means, instance):
+        return _destroyed(means, instance)
+
+
+def whole(means: Means, instance: Instance, *, driver: str = "", keep: bool = False) -> Tested:
+    """The whole cycle on new machines.  Raises ``Failed``; then the machines stay, for looking."""
+    began = time.monotonic()
+    with _alone(means, instance):
+        _destroyed(means, instance)
+        machines = _created(means, instance, driver)
+        _converged(means, instance)
+        if instance.twice:
+            _settled(instance, _converged(means, instance))
+        _set_up(means, instance, driver)
+        result = _verified(means, instance)
+        if instance.reboot:
+            for machine in machines.values():
+                means.say(f"{machine.name}: reboot")
+                api.reboot(means.kitchen, machine.name)
+            result = _verified(means, instance, within_s=BACK_WITHIN_S)
+        if not keep:
+            _destroyed(means, instance)
+    drivers = tuple(sorted({machine.driver for machine in machines.values()}))
+    return Tested(result, drivers, time.monotonic() - began, tuple(machines.values()))
+
+
+def _created(means: Means, instance: Instance, driver: str) -> dict[str, Machine]:
+    before = rung.read(means.kitchen.store, instance)
+    if not before.last:
+        _hooks(means, instance, "before_create")
+    machines = {
+        member.name: api.create(
+            means.kitchen,
+            member.machine,
+            driver=driver or member.kind.driver,
+            release=member.kind.release,
+            packages=member.kind.packages,
+            progress=means.say,
+        )
+        for member in instance.members
+    }
+    neighbours.introduce(means.kitchen, instance, machines)
+    if not before.last:
+        with _towards(means, instance, before):
+            _hooks(means, instance, "after_create")
+        _reached(means, instance, "created")
+    return machines
+
+
+def _converged(means: Means, instance: Instance) -> Converged:
+    with _towards(means, instance, Rung("created")):
+        _hooks(means, instance, "before_converge")
+        done = _run_events(means, instance)
+        _hooks(means, instance, "after_converge")
+    _reached(means, instance, "converged")
+    return done
+
+
+def _run_events(means: Means, instance: Instance) -> Converged:
+    project = project_of(instance)
+    site = means.open_site(project)
+    places = {n.name: means.connect(n, project.directory) for n in project.nodes.values()}
+    reports: list[Report] = []
+
+    def ended(title: str, report: Report) -> None:
+        means.summed(title, report)
+        reports.append(report)
+
+    for event in instance.run:
+        if event == "deploy" and project.apps:
+            for app in project.apps.values():
+                on = [places[node.name] for node in project.nodes_of(app)]
+                before = [places[node.name] for node in project.balancers_of(app)]
+                if not on:
+                    continue
+                for one in deploying.deploy(
+                    site, app, on, balancers=before, watch=lambda _: means.watch, say=means.say
+                ):
+                    ended(f"{one.node} deploy {app.name}", one.report)
+            continue
+        for place in places.values():
+            with means.stoppable() as stop:
+                report = setting.setup(site, place, event=event, watch=means.watch, stop=stop)
+            ended(f"{place.node.name} {event}", report)
+    return Converged(sum(r.changed for r in reports), tuple(report_json(r) for r in reports))
+
+
+def _settled(instance: Instance, again: Converged) -> None:
+    if again.changed:
+        raise Failed(
+            "kitchen-not-settled",
+            f"the second converge of {instance.name} changed {again.changed} steps",
+            expected="0 changed",
+            found=f"{again.changed} changed",
+            hint=f"toque kitchen converge {instance.name}",
+        )
+
+
+def _set_up(means: Means, instance: Instance, driver: str) -> None:
+    store = means.kitchen.store
+    if not rung.read(store, instance).reached("converged"):
+        _created(means, instance, driver)
+        _converged(means, instance)
+    now = rung.read(store, instance)
+    with _towards(means, instance, Rung("converged")):
+        verify.ready(instance.checks)
+        for member in instance.members:
+            api.start(means.kitchen, member.machine)
+        if not now.reached("set-up"):
+            _hooks(means, instance, "before_setup")
+            _hooks(means, instance, "after_setup")
+    if not now.reached("set-up"):
+        _reached(means, instance, "set-up")
+
+
+def _verified(means: Means, instance: Instance, *, within_s: float = 0.0) -> verify.Result:
+    """Run the checks until they pass, for ``within_s`` seconds: what starts at boot needs time."""
+    machine = api.find(means.kitchen, instance.members[0].machine)
+    until = time.monotonic() + within_s
+    with _towards(means, instance, Rung("set-up")):
+        _hooks(means, instance, "before_verify")
+        result = verify.run_verify(machine, instance.checks, means.environ)
+        while not result.ok and not result.broken and time.monotonic() < until:
+            time.sleep(AGAIN_S)
+            result = verify.run_verify(machine, instance.checks, means.environ)
+        means.say(result.output.rstrip())
+        verify.require(result)
+        _hooks(means, instance, "after_verify")
+    _reached(means, instance, "verified")
+    return result
+
+
+def _destroyed(means: Means, instance: Instance) -> bool:
+    there = [m for m in instance.members if means.kitchen.store.read(m.machine)]
+    if there:
+        _hooks(means, instance, "before_destroy")
+    for member in instance.members:  # also one without a record: a kill may come before it
+        api.destroy(means.kitchen, member.machine)
+    if there:
+        _hooks(means, instance, "after_destroy")
+    return bool(there)
+
+
+def _hooks(means: Means, instance: Instance, moment: Moment) -> None:
+    hooks.run(means.kitchen, instance, moment, means.environ, means.say)
+
+
+def _reached(means: Means, instance: Instance, name: str) -> None:
+    rung.write(means.kitchen.store, instance, Rung(name))
+
+
+@contextlib.contextmanager
+def _towards(means: Means, instance: Instance, back: Rung) -> Iterator[None]:
+    """What fails in here is written down with the rung that still stands, ``back``."""
+    try:
+        yield
+    except ToqueError as error:
+        rung.write(means.kitchen.store, instance, Rung(back.last, error.code))
+        raise
+
+
+@contextlib.contextmanager
+def _alone(means: Means, instance: Instance) -> Iterator[None]:
+    """Hold the instance.  Raises ``Failed("kitchen-busy")`` when another run works on it."""
+    with means.kitchen.store.lock(f"{instance.members[0].machine}_cycle", wait_s=0.5):
+        yield
