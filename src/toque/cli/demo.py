@@ -15,6 +15,7 @@ from .. import bootstrap
 from ..demo import story, workspace
 from ..demo.workspace import Workspace
 from ..kitchen import api as kitchen
+from ..kitchen.drivers import NAMES
 from ..kitchen.machine import Machine
 from ..usecases import deploy as deploying
 from ..usecases import push
@@ -28,7 +29,7 @@ MACHINE = "toque-demo"
 
 
 @click.command()
-@click.option("--driver", default="auto", show_default=True, help="auto, nspawn or chroot.")
+@click.option("--driver", default="auto", show_default=True, help=f"{NAMES}, or a plugin's.")
 @click.option("--keep", is_flag=True, help="Leave the machine and the project there.")
 @click.option(
     "--server", type=click.Choice(["uwsgi", "gunicorn"]), default="uwsgi", show_default=True

@@ -10,32 +10,46 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import AskedWrongly, nearest
-from .choose import AUTO, choose
+from ..errors import AskedWrongly, Failed, nearest
+from .choose import choose
 from .driver import Driver, Progress
-from .drivers.chroot import Chroot
-from .drivers.nspawn import Nspawn
+from .drivers import AUTO, Drivers
 from .machine import Machine, Spec, Verdict
-from .state import Store, checked
+from .state import Record, Store, checked
 
 
 @dataclass(frozen=True)
 class Kitchen:
     store: Store
-    drivers: tuple[Driver, ...]
+    drivers: Drivers
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Kitchen:
         store = Store.from_environment(environ)
-        return cls(store, (Nspawn(store, environ), Chroot(store, environ)))
+        return cls(store, Drivers.known(store, environ))
 
     def driver(self, machine: Machine) -> Driver:
-        return next(driver for driver in self.drivers if driver.name == machine.driver)
+        """Raises ``AskedWrongly("kitchen-driver-gone")``: its plugin was uninstalled."""
+        try:
+            return self.drivers.named(machine.driver)
+        except AskedWrongly as error:
+            if error.code != "kitchen-unknown-driver":
+                raise
+            raise AskedWrongly(
+                "kitchen-driver-gone",
+                f"machine {machine.name} was made by a driver that is not installed any more",
+                expected=error.trouble.expected,
+                found=machine.driver,
+                hint=f"install the package that brings the driver {machine.driver}",
+            ) from error
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A machine as it is at this moment.  ``state``: running, stopped or half-made."""
+    """A machine as it is at this moment.
+
+    ``state``: running, stopped, half-made, or no-driver when its driver cannot be loaded.
+    """
 
     machine: Machine
     state: str
@@ -102,10 +116,18 @@ def all_machines(kitchen: Kitchen) -> list[Seen]:
     for name in kitchen.store.names():
         record = kitchen.store.read(name)
         if record:
-            runs = kitchen.driver(record.machine).running(record.machine)
-            state = ("running" if runs else "stopped") if record.ready else "half-made"
-            found.append(Seen(record.machine, state))
+            found.append(Seen(record.machine, _state(kitchen, record)))
     return found
+
+
+def _state(kitchen: Kitchen, record: Record) -> str:
+    try:
+        driver = kitchen.driver(record.machine)
+    except (AskedWrongly, Failed):
+        return "no-driver"
+    if not record.ready:
+        return "half-made"
+    return "running" if driver.running(record.machine) else "stopped"
 
 
 def destroy(kitchen: Kitchen, name: str) -> bool:
@@ -113,8 +135,8 @@ def destroy(kitchen: Kitchen, name: str) -> bool:
     with kitchen.store.lock(checked(name)):
         record = kitchen.store.read(name)
         if record is None:
-            for driver in kitchen.drivers:
-                driver.sweep()
+            for driver in kitchen.drivers.automatic:
+                kitchen.drivers.named(driver).sweep()
             return False
         kitchen.driver(record.machine).destroy(record.machine)
         return True
@@ -224,4 +246,4 @@ def console(kitchen: Kitchen, name: str, lines: int = 100) -> str:
 
 def verdicts(kitchen: Kitchen) -> list[Verdict]:
     """What each driver says about this host."""
-    return [driver.probe() for driver in kitchen.drivers]
+    return [kitchen.drivers.verdict(name) for name in kitchen.drivers.names()]

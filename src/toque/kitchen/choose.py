@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import AskedWrongly, Failed, nearest
+from ..errors import Failed
 from .driver import Driver
+from .drivers import AUTO, Drivers
 from .machine import Verdict
 
-AUTO = "auto"
 
+def choose(wanted: str, drivers: Drivers) -> tuple[Driver, list[Verdict]]:
+    """The driver to use and the verdicts that led to it, in the order they were tried.
 
-def choose(wanted: str, drivers: Sequence[Driver]) -> tuple[Driver, list[Verdict]]:
-    """The driver to use and the verdicts that led to it, in the order they were tried."""
-    names = [driver.name for driver in drivers]
-    if wanted not in (AUTO, *names):
-        raise AskedWrongly(
-            "kitchen-unknown-driver",
-            f"there is no driver '{wanted}'",
-            expected=", ".join((AUTO, *names)),
-            found=wanted,
-            hint=nearest(wanted, (AUTO, *names)),
-        )
+    Raises ``AskedWrongly("kitchen-unknown-driver")``, ``Failed("kitchen-no-driver")``.
+    """
     verdicts = []
-    for driver in drivers:
-        if wanted in (AUTO, driver.name):
-            verdict = driver.probe()
-            verdicts.append(verdict)
-            if verdict.works:
-                return driver, verdicts
+    for name in drivers.automatic if wanted == AUTO else (wanted,):
+        verdict = drivers.verdict(name)
+        verdicts.append(verdict)
+        if verdict.works:
+            return drivers.named(name), verdicts
     raise Failed(
         "kitchen-no-driver",
         "no throwaway machine can be made on this host"

@@ -13,6 +13,7 @@ from toque.kitchen import api
 from toque.kitchen.cgroups import hierarchies
 from toque.kitchen.choose import choose
 from toque.kitchen.driver import Progress
+from toque.kitchen.drivers import Drivers
 from toque.kitchen.machine import Machine, Spec, Verdict
 from toque.kitchen.state import Record, Store, checked, locked
 
@@ -104,7 +105,7 @@ def test_a_record_that_is_not_json_is_an_error_with_the_way_out(store: Store):
 
 def test_a_finished_machine_is_started_not_made_again(store: Store):
     fake = Fake(store)
-    kitchen = api.Kitchen(store, (fake,))
+    kitchen = api.Kitchen(store, Drivers.of(fake))
 
     first = api.create(kitchen, "a")
     second = api.create(kitchen, "a")
@@ -117,13 +118,13 @@ def test_a_half_made_machine_is_cleared_away_and_made_anew(store: Store):
     fake = Fake(store)
     store.write(Record(Spec("a", "fake"), a_machine(store, "a"), ready=False))
 
-    api.create(api.Kitchen(store, (fake,)), "a")
+    api.create(api.Kitchen(store, Drivers.of(fake)), "a")
 
     assert fake.calls == ["destroy a", "create a"]
 
 
 def test_another_kind_under_a_taken_name_is_refused(store: Store):
-    kitchen = api.Kitchen(store, (Fake(store),))
+    kitchen = api.Kitchen(store, Drivers.of(Fake(store)))
     api.create(kitchen, "a")
 
     with pytest.raises(AskedWrongly) as error:
@@ -135,12 +136,12 @@ def test_another_kind_under_a_taken_name_is_refused(store: Store):
 def test_destroy_without_a_record_removes_debris_and_says_false(store: Store):
     (store.folder("a") / "keys").mkdir(parents=True)
 
-    assert api.destroy(api.Kitchen(store, (Fake(store),)), "a") is False
+    assert api.destroy(api.Kitchen(store, Drivers.of(Fake(store))), "a") is False
     assert not store.state.exists()
 
 
 def test_after_the_last_machine_the_state_folder_is_gone(store: Store):
-    kitchen = api.Kitchen(store, (Fake(store),))
+    kitchen = api.Kitchen(store, Drivers.of(Fake(store)))
     api.create(kitchen, "a")
 
     assert api.destroy(kitchen, "a") is True
@@ -148,7 +149,7 @@ def test_after_the_last_machine_the_state_folder_is_gone(store: Store):
 
 
 def test_an_unknown_machine_is_an_error_that_lists_those_that_exist(store: Store):
-    kitchen = api.Kitchen(store, (Fake(store),))
+    kitchen = api.Kitchen(store, Drivers.of(Fake(store)))
     api.create(kitchen, "a")
 
     with pytest.raises(AskedWrongly) as error:
@@ -161,14 +162,14 @@ def test_an_unknown_machine_is_an_error_that_lists_those_that_exist(store: Store
 def test_auto_takes_the_first_that_works_and_tells_why_not_the_others(store: Store):
     no, yes = Fake(store, "no", works=False), Fake(store, "yes")
 
-    chosen, verdicts = choose("auto", (no, yes))
+    chosen, verdicts = choose("auto", Drivers.of(no, yes))
 
     assert chosen is yes
     assert verdicts == [Verdict("no", False, "because"), Verdict("yes", True, "because")]
 
 
 def test_when_none_works_every_reason_is_told(store: Store):
-    drivers = (Fake(store, "one", works=False), Fake(store, "two", works=False))
+    drivers = Drivers.of(Fake(store, "one", works=False), Fake(store, "two", works=False))
 
     with pytest.raises(Failed) as error:
         choose("auto", drivers)
@@ -179,7 +180,7 @@ def test_when_none_works_every_reason_is_told(store: Store):
 
 def test_an_unknown_driver_names_the_nearest(store: Store):
     with pytest.raises(AskedWrongly) as error:
-        choose("nspwan", (Fake(store, "nspawn"),))
+        choose("nspwan", Drivers.of(Fake(store, "nspawn")))
 
     assert "nspawn" in error.value.trouble.hint
 

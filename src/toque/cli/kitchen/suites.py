@@ -12,6 +12,7 @@ import click
 from ... import bootstrap
 from ...errors import AskedWrongly
 from ...kitchen import api, kitchenfile
+from ...kitchen.drivers import NAMES
 from ...kitchen.instance import Instance, instances, pick
 
 
