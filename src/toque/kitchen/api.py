@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import AskedWrongly, Failed, nearest
 from .choose import choose
@@ -66,21 +66,21 @@ def create(
     driver: str = AUTO,
     release: str = "bookworm",
     packages: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Machine:
     """Make a machine, or find it: a finished one is started, a half-made one is made anew."""
-    checked(name)
+    wanted = Spec(checked(name), driver, release, tuple(packages), dict(options or {}))
     with kitchen.store.lock(name):
         record = kitchen.store.read(name)
         if record and record.ready:
-            asked = (record.spec.driver if driver == AUTO else driver, release, tuple(packages))
-            has = (record.spec.driver, record.spec.release, record.spec.packages)
-            if asked != has:
+            asked = replace(wanted, driver=record.spec.driver) if driver == AUTO else wanted
+            if asked != record.spec:
                 raise AskedWrongly(
                     "kitchen-machine-differs",
                     f"machine {name} exists and is another kind",
-                    expected=f"driver {asked[0]}, release {asked[1]}, packages {list(asked[2])}",
-                    found=f"driver {has[0]}, release {has[1]}, packages {list(has[2])}",
+                    expected=_kind(asked),
+                    found=_kind(record.spec),
                     hint=f"toque kitchen destroy {name}",
                 )
             progress(f"machine {name}: exists, {record.spec.driver}")
@@ -93,7 +93,13 @@ def create(
         if record:
             progress(f"machine {name}: clearing away what an interrupted run left")
             kitchen.driver(record.machine).destroy(record.machine)
-        return chosen.create(Spec(name, chosen.name, release, tuple(packages)), progress)
+        return chosen.create(replace(wanted, driver=chosen.name), progress)
+
+
+def _kind(spec: Spec) -> str:
+    """What two machines of one name may differ in, in one line."""
+    words = [f"driver {spec.driver}", f"release {spec.release}", f"packages {list(spec.packages)}"]
+    return ", ".join(words + [f"{key} {value}" for key, value in sorted(spec.options.items())])
 
 
 def find(kitchen: Kitchen, name: str) -> Machine:

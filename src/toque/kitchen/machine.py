@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ class Spec:
     """What a machine is asked to be, before anything of it exists.
 
     ``driver`` is a driver's own name, never ``auto``.  ``packages`` are preinstalled in the image
-    beyond what the driver needs; they are part of the image's identity.
+    beyond what the driver needs; they are part of the image's identity.  ``options`` are what only
+    this driver knows, such as an address or a region; each driver says which it takes.
     """
 
     name: str
     driver: str
     release: str = "bookworm"
     packages: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -35,6 +37,7 @@ class Spec:
             "driver": self.driver,
             "release": self.release,
             "packages": list(self.packages),
+            "options": dict(self.options),
         }
 
     @classmethod
@@ -44,6 +47,7 @@ class Spec:
             driver=value["driver"],
             release=value["release"],
             packages=tuple(value["packages"]),
+            options=dict(value.get("options", {})),  # records of older versions have none
         )
 
 

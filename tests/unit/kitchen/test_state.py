@@ -1,5 +1,6 @@
 """Records, locks and what a kill leaves behind, without a machine."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -77,7 +78,8 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_record_comes_back_as_it_was_written(store: Store):
-    record = Record(Spec("a", "fake", packages=("git",)), a_machine(store, "a"), ready=False)
+    spec = Spec("a", "fake", packages=("git",), options={"region": "eu-central-1"})
+    record = Record(spec, a_machine(store, "a"), ready=False)
 
     store.write(record)
 
@@ -121,6 +123,33 @@ def test_a_half_made_machine_is_cleared_away_and_made_anew(store: Store):
     api.create(api.Kitchen(store, Drivers.of(fake)), "a")
 
     assert fake.calls == ["destroy a", "create a"]
+
+
+def test_a_record_from_before_there_were_options_is_read(store: Store):
+    store.write(Record(Spec("a", "fake"), a_machine(store, "a"), ready=True))
+    file = store.folder("a") / "record.json"
+    value = json.loads(file.read_text())
+    del value["spec"]["options"]
+    file.write_text(json.dumps(value))
+
+    record = store.read("a")
+
+    assert record
+    assert record.spec == Spec("a", "fake")
+
+
+def test_options_reach_the_driver_and_others_are_another_kind(store: Store):
+    kitchen = api.Kitchen(store, (Fake(store),))
+    api.create(kitchen, "a", options={"address": "one"})
+    record = store.read("a")
+
+    with pytest.raises(AskedWrongly) as error:
+        api.create(kitchen, "a", options={"address": "two"})
+
+    assert record
+    assert record.spec == Spec("a", "fake", options={"address": "one"})
+    assert error.value.code == "kitchen-machine-differs"
+    assert "address one" in error.value.trouble.found
 
 
 def test_another_kind_under_a_taken_name_is_refused(store: Store):
