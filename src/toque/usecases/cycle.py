@@ -136,6 +136,7 @@ def _created(means: Means, instance: Instance, driver: str) -> dict[str, Machine
             driver=driver or member.kind.driver,
             release=member.kind.release,
             packages=member.kind.packages,
+            options=member.kind.options,
             progress=means.say,
         )
         for member in instance.members
