@@ -28,10 +28,7 @@ def ill(site: Site) -> Ill:
 
 def looked(ill: Ill, fault: Fault) -> dict[str, Any]:
     """What the doctor says of one fault, once it is injected; it is mended again."""
-    since = int(time.time())
-    if fault.past:  # nginx writes whole seconds: those before are another fault's
-        since += 1
-        time.sleep(since - time.time())
+    since = ill.since(new=fault.past)
     try:
         fault.inject(ill)
         done = ill.site.toque("doctor", "thena", "--json", "--since", _iso(since))

@@ -51,6 +51,8 @@ time.sleep(60)
 
 FLOODED = "systemd-run -q --unit=flood --collect python3 /root/flood.py {socket}; sleep 1"
 
+PATIENCE_S = 60.0  # for what comes at once on a machine that has nothing else to do
+
 Do = Callable[["Ill"], None]
 
 
@@ -77,6 +79,7 @@ class Ill:
         self.top = f"{self.home}/releases/{self.release}"
         self.conf = "/etc/nginx/sites-enabled/thena"
         self.env = f"/etc/toque/apps/thena/{self.release}.env"
+        self.failed_at = 0.0  # when a visitor last got no page
 
     def sh(self, script: str) -> str:
         """A script as root inside; it may fail, as an injection that comes too late does."""
@@ -95,10 +98,22 @@ class Ill:
 
     def well(self) -> None:
         """Wait until the page comes again."""
-        until = time.monotonic() + 15
+        until = time.monotonic() + PATIENCE_S
         while not self.site.answers():
+            self.failed_at = time.time()
             assert time.monotonic() < until, "the site does not come back"
             time.sleep(0.1)
+
+    def since(self, *, new: bool) -> int:
+        """A time in whole seconds, as nginx writes them, that no failure before now is in.
+
+        ``new``: nor any other request.
+        """
+        since = int(time.time())
+        if new or since <= int(self.failed_at):
+            since += 1
+            time.sleep(max(0.0, since - time.time()))
+        return since
 
 
 def shell(script: str) -> Do:

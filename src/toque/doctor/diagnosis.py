@@ -59,8 +59,8 @@ def diagnose(facts: Facts) -> Diagnosis:
     }
     ordered = [finding for name in found for finding in found[name]]
     if not any(finding.refuses for finding in ordered):
-        past = [*failed_lately(facts), *blind_engines(facts)]
         known = {finding.code for finding in ordered}
+        past = [*failed_lately(facts, known), *blind_engines(facts)]
         ordered += [finding for finding in past if finding.code not in known]
     ordered.sort(key=lambda f: (not f.refuses, not f.certain))
     links = tuple(Link(name, *_state(name, found[name], facts)) for name in LINKS)

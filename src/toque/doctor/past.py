@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from ..node.finding import WARN, Finding
 from ..node.sight.failures import Failure, failures
@@ -18,16 +19,25 @@ WHAT_HELPS = {
     "worker-killed": "toque errors {app} --last",
     "disk-full": "df -h; df -i",
 }
+# A machine or an app that is short of these is slow because of it: that a request took too long
+# then tells nothing of the request.
+SHORT = frozenset({"descriptors-exhausted", "memory-short", "out-of-memory"})
+SLOW = frozenset({"answer-too-late", "worker-timeout"})
 
 
-def failed_lately(facts: Facts) -> Iterator[Finding]:
-    """Requests that failed lately, though all is well now: one finding for each cause."""
+def failed_lately(facts: Facts, known: Collection[str] = ()) -> Iterator[Finding]:
+    """Requests that failed lately, though all is well now: one finding for each cause.
+
+    ``known`` are the codes of what was found besides.
+    """
+    slow = SLOW if SHORT.intersection(known) else frozenset()
     by_code: dict[str, list[Failure]] = {}
     for failure in failures(entries(facts)):
         if failure.visited:
             by_code.setdefault(failure.code, []).append(failure)
     for same in sorted(by_code.values(), key=len, reverse=True):
-        yield again(same, WARN, facts)
+        found = again(same, WARN, facts)
+        yield replace(found, certain=found.certain and found.code not in slow)
 
 
 def again(same: Sequence[Failure], level: str, facts: Facts) -> Finding:

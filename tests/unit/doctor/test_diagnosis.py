@@ -98,6 +98,25 @@ def test_a_site_that_is_well_has_no_finding_and_no_broken_link():
     assert states == {**dict.fromkeys(LINKS, FINE), "dns": UNSEEN, "database": UNSEEN}
 
 
+def test_a_request_that_took_too_long_is_no_certain_cause_beside_a_shortage():
+    """As a slow machine told it: the app answered, had no descriptors left, and had been slow."""
+    about = {"method": "GET", "uri": "/"}
+    late = "upstream prematurely closed connection while reading response header from upstream"
+    log = [
+        {"at": 9.0, "source": "app", "text": "*** HARAKIRI ON WORKER 1 (pid: 9, try: 1) ***"},
+        {"at": 9.0, "source": "nginx", "text": late, "data": about},
+        {"at": 9.0, "source": "access", "text": "502 GET /", "data": {**about, "status": 502}},
+    ]
+    full = [{"name": "uwsgi", "pid": 9, "state": "S", "descriptors": 12, "descriptors_max": 12}]
+
+    alone = only(changed(log=log))
+    assert (alone.code, alone.certain) == ("worker-timeout", True)
+    both = diagnose(changed(log=log, processes=full)).findings
+    assert [(f.code, f.certain) for f in both] == [
+        ("descriptors-exhausted", True), ("worker-timeout", False),
+    ]  # fmt: skip
+
+
 # Faults of a machine that no test can have: its clock, its memory, its kernel.
 OOM = "thena-R.service: A process of this unit has been killed by the OOM killer."
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from ..evidence import cause as last_exception
 from ..evidence import place
 from ..probe import OURS as ASKED_BY_US
-from ..record import dataclass
+from ..record import dataclass, replace
 from .lines import ACCESS, APP, NGINX, Entry
 
 NEAR_S = (
@@ -80,6 +80,8 @@ ENDED = Cause(
     r"(?i)Worker (failed|exiting)|Worker exited|worker .* died|DAMN",
     certain=False,
 )
+# uWSGI names what the worker that it ended had at hand; other servers do not.
+AT_HAND = re.compile(r"HARAKIRI \[core \d+\] \S+ - (?P<method>\S+) (?P<uri>\S+) since ")
 LOST = re.compile(
     r"upstream prematurely closed connection while reading response header|recv\(\) failed \(104"
 )
@@ -227,7 +229,8 @@ class Logs:
         for cause in BY_APP:
             shown = [line for line in near if re.search(cause.words, line)]
             if shown:
-                return cause, (error.text, *shown[:5])
+                sure = replace(cause, certain=not _of_others(near, error))
+                return sure, (error.text, *shown[:5])
         # A trace without an id: a release from before the middleware, or one that went round it.
         at = next((n for n, line in enumerate(near) if "Traceback (most recent" in line), None)
         if at is not None:
@@ -238,6 +241,12 @@ class Logs:
             return ENDED, (error.text, *shown[:5])
         message = "the app server hung up without an answer"
         return Cause("connection-lost-inside", message, certain=False), (error.text,)
+
+
+def _of_others(near: Sequence[str], error: Entry) -> bool:
+    """Whether the log names the requests of the workers that were ended, and not this one."""
+    named = [at_hand.groups() for at_hand in map(AT_HAND.search, near) if at_hand]
+    return bool(named) and (error.data.get("method"), error.data.get("uri")) not in named
 
 
 def _answered(said: Mapping[str, Any], status: int) -> Cause:

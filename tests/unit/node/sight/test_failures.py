@@ -133,6 +133,20 @@ def test_what_no_log_proves_is_never_certain(code: str, entries: list[Entry]):
     assert (failure.code, failure.certain) == (code, False)
 
 
+@pytest.mark.parametrize(("slow", "certain"), [("/", True), ("/other", False)])
+def test_a_worker_that_was_ended_is_the_cause_only_of_what_it_had_at_hand(slow: str, certain: bool):
+    """On a slow machine many things happen within the seconds by which logs are joined."""
+    ended = (
+        "*** HARAKIRI ON WORKER 1 (pid: 9, try: 1) ***",
+        f"HARAKIRI [core 1] 0.0.0.0 - GET {slow} since 998",
+        "DAMN ! worker 1 (pid: 9) died, killed by signal 9 :( trying respawn ...",
+    )
+
+    failure = one(asked(502), nginx(CLOSED), *app(*ended))
+
+    assert (failure.code, failure.certain) == ("worker-timeout", certain)
+
+
 def test_the_apps_own_5xx_is_its_own():
     given = asked(503, upstream_status="503", upstream_header_seconds="0.01")
 
