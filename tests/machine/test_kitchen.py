@@ -26,6 +26,7 @@ from toque.kitchen.drivers import chroot, layers
 from toque.kitchen.drivers.overlay import mounted
 from toque.kitchen.machine import Machine
 from toque.kitchen.process import rooted_in, with_argument
+from toque.kitchen.subject import in_kitchen
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(300)]
 
@@ -476,9 +477,9 @@ def test_a_suite_without_checks_fails_and_one_with_checks_counts_them(bench: Ben
         "def test_wrong(machine):\n    machine.run('false')\n"
     )
 
-    nothing = verify.run_verify(machine, empty, bench.environ)
-    good = verify.run_verify(machine, full, bench.environ)
-    bad = verify.run_verify(machine, wrong, bench.environ)
+    nothing = verify.run_verify({"it": in_kitchen(machine)}, empty, bench.environ)
+    good = verify.run_verify({"it": in_kitchen(machine)}, full, bench.environ)
+    bad = verify.run_verify({"it": in_kitchen(machine)}, wrong, bench.environ)
 
     assert (nothing.ok, nothing.summary) == (False, "0 checks, 0 failed")
     assert good.ok, good.output

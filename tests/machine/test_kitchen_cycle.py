@@ -38,6 +38,10 @@ reboot = false
 CHECK = """
 def test_greeting(machine):
     assert machine.file("/etc/hello-greeting").text.startswith("Be kind")
+
+def test_every_one(machines):
+    assert all(m.file("/etc/hello-greeting").text for m in machines.values())
+    assert list(machines) in (["db", "web"], ["alone"])
 """
 NAMES = ("pair-bookworm", "alone-bookworm", "alone-also")
 MACHINES = ("hello-pair-bookworm-db", "hello-pair-bookworm-web", "hello-alone-bookworm",
@@ -85,7 +89,7 @@ def test_all_suites_are_tested_side_by_side(here: Here) -> None:
 
     lines = [line.split("|", 1) for line in done.stdout.splitlines()]
     assert {name.strip() for name, _ in lines} == set(NAMES)
-    assert sum("1 checks, 0 failed" in text for _, text in lines) == 3
+    assert sum("2 checks, 0 failed" in text for _, text in lines) == 3
     # The rule for a suite: a reboot unless it says otherwise.
     assert {name.strip() for name, text in lines if ": reboot" in text} == {"pair-bookworm"}
     assert here.rungs() == dict.fromkeys(NAMES, ("verified", ""))

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from . import api
 from .look import Inside
+from .subject import from_text
 
 
 class Count:
@@ -50,8 +52,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def machine() -> Inside:
-    """The machine that is verified."""
+def machines() -> Mapping[str, Inside]:
+    """All machines that are verified, each by what its suite calls it."""
     kitchen = api.Kitchen.from_environment(os.environ)
-    found = api.find(kitchen, os.environ["TOQUE_VERIFY_MACHINE"])
-    return Inside(found, kitchen.driver(found))
+    subjects = from_text(os.environ["TOQUE_VERIFY_MACHINES"])
+    found = {called: api.find(kitchen, one.name) for called, one in subjects.items()}
+    return {called: Inside(one, kitchen.driver(one)) for called, one in found.items()}
+
+
+@pytest.fixture(scope="session")
+def machine(machines: Mapping[str, Inside]) -> Inside:
+    """The machine that is verified; the first, where a suite has several."""
+    return next(iter(machines.values()))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Failed
-from .machine import Machine
+from .subject import Subject, to_text
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,16 @@ def ready(path: Path) -> None:
 
 
 def run_verify(
-    machine: Machine, path: Path, environ: Mapping[str, str], *, options: tuple[str, ...] = ()
+    machines: Mapping[str, Subject],
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    options: tuple[str, ...] = (),
 ) -> Result:
-    """Run the pytest files at ``path`` with the fixture ``machine`` bound to this machine.
+    """Run the pytest files at ``path`` against ``machines``, each by what the suite calls it.
 
-    In a process of its own, because checks are the user's code; ``options`` go to pytest.
+    The fixture ``machines`` has all of them, ``machine`` is the first.  In a process of its own,
+    because checks are the user's code; ``options`` go to pytest.
     """
     ready(path)
     with tempfile.TemporaryDirectory(prefix="toque-verify-") as folder:
@@ -82,7 +87,7 @@ def run_verify(
         child = {
             **environ,
             "PYTHONPATH": os.pathsep.join(p for p in paths if p),
-            "TOQUE_VERIFY_MACHINE": machine.name,
+            "TOQUE_VERIFY_MACHINES": to_text(machines),
             "TOQUE_VERIFY_COUNTS": str(counts),
         }
         argv = [sys.executable, "-m", "pytest", "-p", "toque.kitchen.checks"]

@@ -22,6 +22,7 @@ from ..kitchen.instance import Instance
 from ..kitchen.kitchenfile import Moment
 from ..kitchen.machine import Machine
 from ..kitchen.rung import Rung
+from ..kitchen.subject import in_kitchen
 from ..node.model import Report
 from ..node.wire import report_json
 from . import deploy as deploying
@@ -217,14 +218,17 @@ def _set_up(means: Means, instance: Instance, driver: str) -> None:
 
 def _verified(means: Means, instance: Instance, *, within_s: float = 0.0) -> verify.Result:
     """Run the checks until they pass, for ``within_s`` seconds: what starts at boot needs time."""
-    machine = api.find(means.kitchen, instance.members[0].machine)
+    machines = {
+        member.name or instance.suite: in_kitchen(api.find(means.kitchen, member.machine))
+        for member in instance.members
+    }
     until = time.monotonic() + within_s
     with _towards(means, instance, Rung("set-up")):
         _hooks(means, instance, "before_verify")
-        result = verify.run_verify(machine, instance.checks, means.environ)
+        result = verify.run_verify(machines, instance.checks, means.environ)
         while not result.ok and not result.broken and time.monotonic() < until:
             time.sleep(AGAIN_S)
-            result = verify.run_verify(machine, instance.checks, means.environ)
+            result = verify.run_verify(machines, instance.checks, means.environ)
         means.say(result.output.rstrip())
         verify.require(result)
         _hooks(means, instance, "after_verify")
