@@ -139,7 +139,7 @@ def test_a_record_from_before_there_were_options_is_read(store: Store):
 
 
 def test_options_reach_the_driver_and_others_are_another_kind(store: Store):
-    kitchen = api.Kitchen(store, (Fake(store),))
+    kitchen = api.Kitchen(store, Drivers.of(Fake(store)))
     api.create(kitchen, "a", options={"address": "one"})
     record = store.read("a")
 

@@ -28,7 +28,7 @@ def driver_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--driver",
         default="",
-        help="Instead of the one in kitchen.toml; kitchen doctor lists them.",
+        help=f"{NAMES}, or a plugin's.",
     )(function)
 
 
