@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from kitchen_traces import traces
 from toque.errors import AskedWrongly, Failed
 from toque.kitchen import api, images, network, verify
 from toque.kitchen.drivers import chroot, layers
@@ -71,30 +72,6 @@ class Bench:
         assert done.returncode == 0, done.stderr
         return done.stdout.decode().strip()
 
-    def traces(self) -> list[str]:
-        """Everything on this host that belongs to this test's kitchen."""
-        tag = self.kitchen.store.tag
-        state = str(self.kitchen.store.state)
-        found = [str(p) for p in self.kitchen.store.state.rglob("*")]
-        found += [str(p) for p in Path("/sys/fs/cgroup").glob(f"**/*{tag}*")]
-        found += [str(p) for p in Path("/run/systemd/nspawn").glob(f"*/*{tag}*")]
-        found += [str(p) for p in Path("/sys/class/net").glob(f"*{tag}*")]
-        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-        found += [line for line in mounts if state in line]
-        found += [str(pid) for pid in rooted_in(Path(state))]
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (entry / "cmdline").read_text()
-            except OSError:
-                continue
-            if state in words and entry.name != str(os.getpid()):
-                found.append(f"process {entry.name}: {words}")
-        for argv in (["nft", "list", "tables"], ["ip", "route"]):
-            if shutil.which(argv[0]):
-                shown = subprocess.run(argv, capture_output=True, text=True).stdout
-                found += [line for line in shown.splitlines() if tag in line]
-        return found
-
 
 @pytest.fixture(params=DRIVERS)
 def bench(
@@ -112,7 +89,7 @@ def bench(
     finally:
         for name in made.made:
             api.destroy(kitchen, name)
-    assert made.traces() == []
+    assert traces(kitchen) == []
 
 
 def test_a_machine_answers_ssh_under_its_pinned_key_and_runs_programs(bench: Bench):
@@ -249,7 +226,7 @@ def test_a_snapshot_is_what_the_machine_was(bench: Bench):
     assert caught.value.code == "kitchen-snapshot-unknown"
     assert "first" in caught.value.trouble.hint
     api.destroy(bench.kitchen, machine.name)
-    assert bench.traces() == []
+    assert traces(bench.kitchen) == []
 
 
 def test_a_snapshot_or_restore_that_was_killed_anywhere_loses_neither(
@@ -379,13 +356,13 @@ def test_what_a_killed_probe_left_goes_with_the_next_destroy(bench: Bench):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        if bench.traces() != []:
+        if traces(bench.kitchen) != []:
             break
-    assert bench.traces() != []
+    assert traces(bench.kitchen) != []
 
     assert not api.destroy(bench.kitchen, "none")
 
-    assert bench.traces() == []
+    assert traces(bench.kitchen) == []
 
 
 def test_an_interrupted_image_build_is_cleared_by_the_next(bench: Bench, tmp_path: Path):
@@ -413,6 +390,42 @@ def test_an_interrupted_image_build_is_cleared_by_the_next(bench: Bench, tmp_pat
     assert not staging.exists()
     assert rooted_in(staging) == []
     api.destroy(kitchen, "built")
+
+
+@pytest.mark.parametrize("bench", ["nspawn"], indirect=True)  # the same code for all
+def test_without_room_for_an_image_nothing_is_begun(bench: Bench, tmp_path: Path):
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=50M", "tmpfs", small], check=True)
+    try:
+        environ = {**bench.environ, "TOQUE_CACHE_DIR": str(small / "cache")}
+        with pytest.raises(Failed) as error:
+            api.create(api.Kitchen.from_environment(environ), "none", driver="nspawn")
+        left = [path for path in small.rglob("*") if path.is_file() and path.stat().st_size]
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+    assert error.value.code == "kitchen-no-space"
+    assert left == []
+    api.destroy(bench.kitchen, "none")
+    assert traces(bench.kitchen) == []
+
+
+@pytest.mark.parametrize("bench", ["nspawn"], indirect=True)
+def test_a_machine_that_never_boots_shows_its_console(bench: Bench):
+    machine = bench.create("ill")
+    api.stop(bench.kitchen, "ill")
+    init = machine.root / "usr/lib/systemd/systemd"
+    init.unlink()
+    init.write_text("#!/bin/sh\necho 'cannot go on: no such planet'\nexit 1\n")
+    init.chmod(0o755)
+
+    with pytest.raises(Failed) as error:
+        api.start(bench.kitchen, "ill")
+
+    assert error.value.code in ("kitchen-boot-failed", "kitchen-no-ssh")
+    assert any("no such planet" in line for line in error.value.trouble.log)
+    assert "no such planet" in api.console(bench.kitchen, "ill")
 
 
 def test_destroy_is_safe_to_repeat_and_at_any_state(bench: Bench):
@@ -445,7 +458,7 @@ def test_a_machine_whose_folder_was_removed_by_hand_is_swept_away(bench: Bench):
 
     assert api.destroy(bench.kitchen, "lost") is False
 
-    assert bench.traces() == []
+    assert traces(bench.kitchen) == []
 
 
 @pytest.mark.requirement("R15")

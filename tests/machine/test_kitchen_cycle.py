@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -12,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from machine_site import environ_in, kitchen_in, require, toque
+from kitchen_suites import CHECK, Suites
+from machine_site import kitchen_in, require, toque
 from toque.kitchen import api
 
 pytestmark = pytest.mark.timeout(300)
@@ -35,56 +35,21 @@ after_destroy = [{ local = "echo gone >> ran" }]
 [suites.alone]
 reboot = false
 """
-CHECK = """
-def test_greeting(machine):
-    assert machine.file("/etc/hello-greeting").text.startswith("Be kind")
-
-def test_every_one(machines):
-    assert all(m.file("/etc/hello-greeting").text for m in machines.values())
-    assert list(machines) in (["db", "web"], ["alone"])
-"""
 NAMES = ("pair-bookworm", "alone-bookworm", "alone-also")
 MACHINES = ("hello-pair-bookworm-db", "hello-pair-bookworm-web", "hello-alone-bookworm",
             "hello-alone-also")  # fmt: skip
 
 
-class Here:
-    """A cookbook with its suites, and the command in its folder."""
-
-    def __init__(self, folder: Path, kitchen_folder: Path) -> None:
-        self.folder, self.environ = folder, environ_in(kitchen_folder)
-        self.kitchen = kitchen_in(kitchen_folder)
-
-    def run(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        done = toque(["kitchen", *words], self.folder, self.environ)
-        assert done.returncode == status, done.stdout + done.stderr
-        return done
-
-    def told(self, *words: str, status: int = 0) -> dict[str, Any]:
-        return json.loads(self.run(*words, "--json", status=status).stdout.splitlines()[-1])
-
-    def rungs(self) -> dict[str, tuple[str, str]]:
-        rows = self.told("list")["instances"]
-        return {row["instance"]: (row["last"], row["failed"]) for row in rows}
-
-
 @pytest.fixture
-def here(kitchen_folder: Path, tmp_path: Path) -> Iterator[Here]:
+def here(kitchen_folder: Path, tmp_path: Path) -> Iterator[Suites]:
     require(kitchen_in(kitchen_folder), "nspawn")
-    made = toque(["new", "cookbook", "hello"], tmp_path, environ_in(kitchen_folder))
-    assert made.returncode == 0, made.stderr
-    folder = tmp_path / "hello"
-    (folder / "kitchen.toml").write_text(KITCHEN)
-    for old in (folder / "checks").glob("test_*.py"):
-        old.unlink()
-    (folder / "checks" / "test_greeting.py").write_text(CHECK)
-    yield Here(folder, kitchen_folder)
+    yield Suites(tmp_path, kitchen_folder, KITCHEN)
     for name in MACHINES:
         api.destroy(kitchen_in(kitchen_folder), name)
 
 
 @pytest.mark.requirement("R15", "R16")
-def test_all_suites_are_tested_side_by_side(here: Here) -> None:
+def test_all_suites_are_tested_side_by_side(here: Suites) -> None:
     done = here.run("test", "--concurrency", "3", "--keep")
 
     lines = [line.split("|", 1) for line in done.stdout.splitlines()]
@@ -116,20 +81,19 @@ def test_all_suites_are_tested_side_by_side(here: Here) -> None:
     assert not set(MACHINES) & set(here.kitchen.store.names())
 
 
-def test_what_fails_is_told_of_each_and_left_for_looking(here: Here) -> None:
-    check = here.folder / "checks" / "test_greeting.py"
-    check.write_text(CHECK + "\ndef test_wrong(machine):\n    assert not machine.systemd\n")
+def test_what_fails_is_told_of_each_and_left_for_looking(here: Suites) -> None:
+    here.check.write_text(CHECK + "\ndef test_wrong(machine):\n    assert not machine.systemd\n")
 
     told = here.told("test", "alone", "-c", "2", status=5)
 
     assert told["error"]["code"] == "kitchen-suites-failed"
     assert here.rungs()["alone-also"] == ("set-up", "kitchen-verify-failed")
-    check.write_text(CHECK)
+    here.check.write_text(CHECK)
     assert here.told("verify", "alone-also")["instances"][0]["ok"]
     assert here.rungs()["alone-also"] == ("verified", "")
 
 
-def test_a_hook_that_fails_ends_it_and_is_told(here: Here) -> None:
+def test_a_hook_that_fails_ends_it_and_is_told(here: Suites) -> None:
     text = KITCHEN.replace("reboot = false", 'hooks = { before_converge = [{ local = "exit 3" }] }')
     (here.folder / "kitchen.toml").write_text(text)
 
@@ -139,7 +103,7 @@ def test_a_hook_that_fails_ends_it_and_is_told(here: Here) -> None:
     assert here.rungs()["alone-also"] == ("created", "kitchen-hook-failed")
 
 
-def test_two_runs_never_work_on_one_suite(here: Here) -> None:
+def test_two_runs_never_work_on_one_suite(here: Suites) -> None:
     slow = KITCHEN.replace(
         "reboot = false",
         'hooks = { before_converge = [{ local = "touch begun; while [ ! -e end ]; do sleep 0.1; '
@@ -165,7 +129,7 @@ def test_two_runs_never_work_on_one_suite(here: Here) -> None:
     assert first == [0]
 
 
-def test_the_watch_tries_each_save(here: Here) -> None:
+def test_the_watch_tries_each_save(here: Suites) -> None:
     """A save that is wrong is told, and the next one is tried all the same."""
     command = [sys.executable, "-m", "toque", "kitchen", "watch", "alone-also"]
     with subprocess.Popen(
@@ -173,12 +137,11 @@ def test_the_watch_tries_each_save(here: Here) -> None:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as watching:  # fmt: skip
         assert watching.stdout is not None
-        check = here.folder / "checks" / "test_greeting.py"
         try:
             first = told_until(watching.stdout, "watching")
-            check.write_text(CHECK.replace("Be kind", "Be rude"))
+            here.check.write_text(CHECK.replace("Be kind", "Be rude"))
             second = told_until(watching.stdout, "watching")
-            check.write_text(CHECK)
+            here.check.write_text(CHECK)
             third = told_until(watching.stdout, "watching")
         finally:
             watching.terminate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from .process import tool, until
 from .state import replace
 
 RESOLVED = Path("/run/systemd/resolve/resolv.conf")
+LOOK_S = 0.5
+DEAD_AFTER = 3  # looks at which it did not run; at one it may just restart
 
 
 def make_keys(folder: Path) -> str:
@@ -59,15 +62,32 @@ def resolver() -> str:
     return text
 
 
-def wait_for_ssh(machine: Machine, console: Callable[[], str], seconds: float = 60.0) -> None:
-    """Return when the machine's SSH greets."""
-    if until(lambda: greets(machine.address, machine.ssh_port), seconds, 0.01):
+def wait_for_ssh(
+    machine: Machine,
+    console: Callable[[], str],
+    runs: Callable[[], bool],
+    seconds: float = 60.0,
+) -> None:
+    """Return when the machine's SSH greets.  Raises ``Failed("kitchen-no-ssh")``, at once when
+    the machine does not run any more."""
+    looks = [time.monotonic()]  # when it was looked at; one that runs empties the list
+
+    def over() -> bool:
+        if greets(machine.address, machine.ssh_port):
+            return True
+        if time.monotonic() - looks[-1] > LOOK_S:
+            looks[:-1] = [] if runs() else looks
+            looks[-1] = time.monotonic()
+        return len(looks) > DEAD_AFTER
+
+    until(over, seconds, 0.01)
+    if greets(machine.address, machine.ssh_port):
         return
     raise Failed(
         "kitchen-no-ssh",
         f"machine {machine.name} did not answer SSH",
         expected=f"a greeting from {machine.address}:{machine.ssh_port} within {seconds:g} s",
-        found="none",
+        found="none" if runs() else "none; it does not run any more",
         hint=f"toque kitchen destroy {machine.name}",
         log=console().splitlines()[-15:],
     )
