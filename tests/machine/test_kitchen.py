@@ -23,7 +23,7 @@ import pytest
 from kitchen_traces import traces
 from toque.errors import AskedWrongly, Failed
 from toque.kitchen import api, images, network, verify
-from toque.kitchen.drivers import chroot, layers
+from toque.kitchen.drivers import chroot, states
 from toque.kitchen.drivers.overlay import mounted
 from toque.kitchen.machine import Machine
 from toque.kitchen.process import rooted_in, with_argument
@@ -257,7 +257,7 @@ def test_a_snapshot_or_restore_that_was_killed_anywhere_loses_neither(
             patch.setattr(Path, "rename", step(Path.rename))
             patch.setattr(Path, "replace", step(Path.replace))
             patch.setattr(Path, "mkdir", step(Path.mkdir))
-            for module in (layers, chroot):
+            for module in (states, chroot):
                 patch.setattr(module, "tool", step(module.tool))
             try:
                 work()

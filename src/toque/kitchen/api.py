@@ -9,11 +9,14 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..errors import AskedWrongly, Failed, nearest
 from .choose import choose
-from .driver import Driver, Progress
+from .driver import Driver, Layering, Progress
 from .drivers import AUTO, Drivers
+from .images import remove_unused
+from .layercache import LayerCache
 from .machine import Machine, Spec, Verdict
 from .state import Record, Store, checked
 
@@ -221,6 +224,12 @@ def restore(kitchen: Kitchen, name: str, state: str) -> None:
             driver.start(machine)
 
 
+def layering(kitchen: Kitchen, machine: Machine) -> Layering | None:
+    """The machine's driver, if its machines can begin from layers."""
+    driver = kitchen.driver(machine)
+    return driver if isinstance(driver, Layering) else None
+
+
 def snapshots(kitchen: Kitchen, name: str) -> list[str]:
     """What was kept of a machine, the oldest first."""
     machine = find(kitchen, name)
@@ -248,6 +257,13 @@ def login(kitchen: Kitchen, name: str, argv: Sequence[str] = ("/bin/bash", "-l")
 def console(kitchen: Kitchen, name: str, lines: int = 100) -> str:
     machine = find(kitchen, name)
     return kitchen.driver(machine).console(machine, lines)
+
+
+def clean(kitchen: Kitchen, *, images: bool = False) -> list[Path]:
+    """Remove the layers, and with ``images`` the images, that no machine stands on; which."""
+    cache = LayerCache(kitchen.store)
+    gone = [cache.folder / key for key in cache.prune(0)]
+    return gone + (remove_unused(kitchen.store) if images else [])
 
 
 def verdicts(kitchen: Kitchen) -> list[Verdict]:

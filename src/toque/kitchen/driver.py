@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from .layercache import LayerCache
 from .machine import Machine, Spec, Verdict
 
 Progress = Callable[[str], None]
@@ -80,4 +81,20 @@ class Driver(Protocol):
 
     def console(self, machine: Machine, lines: int = 100) -> str:
         """The last lines that its init printed."""
+        ...
+
+
+@runtime_checkable
+class Layering(Protocol):
+    """What a driver can do besides whose new machines may begin from kept layers."""
+
+    @property
+    def layers(self) -> LayerCache: ...
+
+    def stand_on(self, machine: Machine, key: str) -> None:
+        """Boot the machine anew from the files of a layer; what it has changed is gone."""
+        ...
+
+    def keep_layer(self, machine: Machine, key: str) -> None:
+        """Stop it, keep what it has changed as the layer ``key``, and boot it again."""
         ...

@@ -33,10 +33,23 @@ def make_keys(folder: Path) -> str:
 
 
 def write(machine: Machine) -> None:
-    """Write the machine's identity into its tree, in which nothing has run yet."""
+    """Write the machine's identity into its tree, in which nothing runs.
+
+    Programs may have run there before, and a link of theirs would lead to this host's own files.
+    """
     keys = machine.folder / "keys"
     etc = machine.root / "etc"
     ssh = etc / "ssh"
+    home = machine.root / "root/.ssh"
+    for folder in (etc, ssh, home.parent, home):
+        if folder.is_symlink():
+            raise Failed(
+                "kitchen-odd-files",
+                f"the files of machine {machine.name} are not as a machine's should be",
+                expected=f"{folder.relative_to(machine.root)} to be a directory",
+                found=f"a link to {folder.readlink()}",
+                hint=f"toque kitchen destroy {machine.name}",
+            )
     replace(etc / "hostname", f"{machine.name}\n", 0o644)
     replace(etc / "machine-id", f"{uuid.uuid4().hex}\n", 0o444)
     replace(
@@ -48,9 +61,17 @@ def write(machine: Machine) -> None:
     replace(etc / "resolv.conf", resolver(), 0o644)
     replace(ssh / "ssh_host_ed25519_key", (keys / "host_key").read_text())
     replace(ssh / "ssh_host_ed25519_key.pub", (keys / "host_key.pub").read_text(), 0o644)
-    home = machine.root / "root/.ssh"
     home.mkdir(mode=0o700, exist_ok=True)
     replace(home / "authorized_keys", (keys / "login_key.pub").read_text())
+
+
+def is_of(machine: Machine) -> bool:
+    """Whether the machine's files have its own host key: then it has all that is its own."""
+    there = machine.root / "etc/ssh/ssh_host_ed25519_key.pub"
+    try:
+        return there.read_text() == (machine.folder / "keys/host_key.pub").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def resolver() -> str:

@@ -114,6 +114,19 @@ def ensure(store: Store, wanted: Recipe, progress: Progress) -> Path:
     return place
 
 
+def remove_unused(store: Store) -> list[Path]:
+    """Remove the images that no machine stands on, and say which; another kitchen's may run."""
+    used = {record.machine.image for record in store.records()}
+    mounted = Path("/proc/self/mountinfo").read_text()
+    gone = []
+    for place in sorted((store.cache / "images").glob("[a-z]*")):
+        with locked(place.with_name(f".{place.name}.lock"), 1800.0):
+            if place.name not in used and str(place) not in mounted:
+                _clear(place.rename(place.with_name(f".building-{place.name}")))
+                gone.append(place)
+    return gone
+
+
 def _build(place: Path, wanted: Recipe, progress: Progress) -> None:
     staging = place.with_name(f".building-{place.name}")
     _clear(staging)

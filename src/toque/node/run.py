@@ -126,6 +126,7 @@ class Walker:
         self.state = state
         self.secrets: Mapping[str, str] = order.get("secrets", {})
         self.stop = False
+        self.left = order.get("steps", len(plan.steps))  # after so many it is as if asked to stop
         self.stopping: Callable[[], bool] = lambda: False
         self.pause: Callable[[], None] = lambda: None  # before anything that may take long
         self.caller: Optional[Caller] = None
@@ -229,6 +230,7 @@ class Walker:
 
         def emit(outcome: Outcome) -> None:
             say({"type": "outcome", "outcome": outcome_json(outcome)})
+            self.left -= 1
 
         def calling() -> bool:
             from .calling import called
@@ -278,5 +280,9 @@ class Walker:
         self.stop = True
 
     def _stopping(self) -> bool:
-        """Asked by whoever started this run, or by somebody attached to it."""
-        return self.stop or os.path.exists(journal.stop_path(self.state, self.order["run"]))
+        """Asked by whoever started this run, in the order or since, or by somebody attached."""
+        return (
+            self.stop
+            or self.left <= 0
+            or os.path.exists(journal.stop_path(self.state, self.order["run"]))
+        )

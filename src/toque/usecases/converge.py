@@ -44,6 +44,7 @@ class Parcel:
     they say refuses the plan.  With ``remember`` the node keeps the plan, to tell drift from it;
     with ``again`` it takes the one that it has kept under the plan's name instead of this one.
     ``made_from`` says of which cookbooks and lock the plan was made (``definitions.py``).
+    Of ``steps`` from the first on no more are made, if there is a number.
     """
 
     plan: Plan
@@ -53,6 +54,7 @@ class Parcel:
     remember: bool = False
     again: bool = False
     made_from: Mapping[str, str] = field(default_factory=dict)
+    steps: int | None = None
 
     @cached_property
     def travelling(self) -> tuple[Mapping[str, Any], str]:
@@ -310,6 +312,8 @@ def _order(parcel: Parcel, run: str, by: str) -> dict[str, Any]:
         order["agreed"] = [{**outcome_json(outcome), "diff": []} for outcome in parcel.agreed]
     if parcel.remember:
         order["remember"] = True
+    if parcel.steps is not None:
+        order["steps"] = parcel.steps
     if parcel.made_from:
         order["made_from"] = dict(parcel.made_from)
     return order

@@ -26,6 +26,7 @@ from ..kitchen.subject import in_kitchen
 from ..node.model import Report
 from ..node.wire import report_json
 from . import deploy as deploying
+from . import layered
 from . import setup as setting
 from .converge import Stop, Watch
 from .place import Place
@@ -75,11 +76,17 @@ def create(means: Means, instance: Instance, *, driver: str = "") -> dict[str, M
         return _created(means, instance, driver)
 
 
-def converge(means: Means, instance: Instance, *, driver: str = "") -> Converged:
-    """Run the suite's events, in their order, each on all machines."""
+def converge(
+    means: Means, instance: Instance, *, driver: str = "", cold: bool = False
+) -> Converged:
+    """Run the suite's events, in their order, each on all machines.
+
+    Machines that are made for it may begin from a layer, unless they are to begin ``cold``.
+    """
     with _alone(means, instance):
+        new = not rung.read(means.kitchen.store, instance).last
         _created(means, instance, driver)
-        return _converged(means, instance)
+        return _converged(means, instance, new=new and not cold)
 
 
 def setup(means: Means, instance: Instance, *, driver: str = "") -> None:
@@ -104,13 +111,20 @@ def destroy(means: Means, instance: Instance) -> bool:
         return _destroyed(means, instance)
 
 
-def whole(means: Means, instance: Instance, *, driver: str = "", keep: bool = False) -> Tested:
+def whole(
+    means: Means,
+    instance: Instance,
+    *,
+    driver: str = "",
+    keep: bool = False,
+    cold: bool = False,
+) -> Tested:
     """The whole cycle on new machines.  Raises ``Failed``; then the machines stay, for looking."""
     began = time.monotonic()
     with _alone(means, instance):
         _destroyed(means, instance)
         machines = _created(means, instance, driver)
-        _converged(means, instance)
+        _converged(means, instance, new=not cold)
         if instance.twice:
             _settled(instance, _converged(means, instance))
         _set_up(means, instance, driver)
@@ -150,19 +164,23 @@ def _created(means: Means, instance: Instance, driver: str) -> dict[str, Machine
     return machines
 
 
-def _converged(means: Means, instance: Instance) -> Converged:
+def _converged(means: Means, instance: Instance, *, new: bool = False) -> Converged:
     with _towards(means, instance, Rung("created")):
         _hooks(means, instance, "before_converge")
-        done = _run_events(means, instance)
+        done = _run_events(means, instance, new)
         _hooks(means, instance, "after_converge")
     _reached(means, instance, "converged")
     return done
 
 
-def _run_events(means: Means, instance: Instance) -> Converged:
+def _run_events(means: Means, instance: Instance, new: bool) -> Converged:
     project = project_of(instance)
     site = means.open_site(project)
     places = {n.name: means.connect(n, project.directory) for n in project.nodes.values()}
+    if new and not _hooked(instance) and instance.run[:1] == ("setup",):
+        places = {n: _layered(means, site, place) for n, place in places.items()}
+        machines = {m.name: api.find(means.kitchen, m.machine) for m in instance.members}
+        neighbours.introduce(means.kitchen, instance, machines)
     reports: list[Report] = []
 
     def ended(title: str, report: Report) -> None:
@@ -188,6 +206,20 @@ def _run_events(means: Means, instance: Instance) -> Converged:
     return Converged(sum(r.changed for r in reports), tuple(report_json(r) for r in reports))
 
 
+def _hooked(instance: Instance) -> bool:
+    """Whether a command of the user's has been at the new machines, which a layer would undo."""
+    return bool(instance.hooks_at("after_create") or instance.hooks_at("before_converge"))
+
+
+def _layered(means: Means, site: Site, place: Place) -> Place:
+    """The way to the machine, which may have been booted from a layer."""
+    machine = api.find(means.kitchen, place.node.kitchen)
+    again = layered.begin(
+        means.kitchen, machine, site, place, event="setup", say=means.say, watch=means.watch
+    )
+    return means.connect(place.node, site.project.directory) if again else place
+
+
 def _settled(instance: Instance, again: Converged) -> None:
     if again.changed:
         raise Failed(
@@ -201,9 +233,10 @@ def _settled(instance: Instance, again: Converged) -> None:
 
 def _set_up(means: Means, instance: Instance, driver: str) -> None:
     store = means.kitchen.store
-    if not rung.read(store, instance).reached("converged"):
+    before = rung.read(store, instance)
+    if not before.reached("converged"):
         _created(means, instance, driver)
-        _converged(means, instance)
+        _converged(means, instance, new=not before.last)
     now = rung.read(store, instance)
     with _towards(means, instance, Rung("converged")):
         verify.ready(instance.checks)

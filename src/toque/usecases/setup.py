@@ -75,12 +75,14 @@ def setup(
     only: Sequence[str] = (),
     attributes: Attributes | None = None,
     out: Set[str] = frozenset(),
+    steps: int | None = None,
     watch: Watch,
     stop: Stop | None = None,
     here: Here = at_once,
 ) -> Report:
     """Converge ``place``.  Raises ``Failed`` with the step that could not be put right.
 
+    Of ``steps`` from the first on no more are made, if there is a number: ``run-stopped`` then.
     Nodes that are ``out`` get no visitors from a balancer.  ``here`` runs what has to be run in the
     thread that compiles; see ``abreast.py``.
     """
@@ -96,7 +98,7 @@ def setup(
             out=out,
             remember=True,
         )
-        report = session.carry_out(sent, by=site.by, watch=watch, stop=stop)
+        report = session.carry_out(replace(sent, steps=steps), by=site.by, watch=watch, stop=stop)
     return carry.succeeded(report, place.node.name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -15,14 +16,31 @@ from ...kitchen import api
 from ...kitchen.instance import Instance
 from ...usecases import cycle
 from ...usecases.cycle import Means
-from .. import asked
-from ..asked import json_option, verbose_option
+from ..asked import json_option, stoppable, tell, verbose_option
 from ..show import Shown
 from . import children
 from .suites import driver_option, picked, suites_argument
 
 Said = Mapping[str, Any]
 Rung = Callable[[Means, Instance], Said]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A command with its ``flags``, for the instances that its ``words`` mean."""
+
+    command: str
+    words: tuple[str, ...]
+    flags: tuple[str, ...]
+    concurrency: int
+    as_json: bool
+    verbose: bool = False
+
+
+def cold_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--cold", is_flag=True, help="Begin from the bare image, not from a kept layer."
+    )(function)
 
 
 def concurrency_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,26 +84,39 @@ def create(
         machines = cycle.create(means, one, driver=driver)
         return {"machines": [machine.as_json() for machine in machines.values()]}
 
-    _each("create", words, made, _made, concurrency=concurrency, as_json=as_json, driver=driver)
+    asked = Asked("create", words, _flags(driver=driver), concurrency, as_json)
+    _each(asked, made, _made)
 
 
 @click.command()
 @suites_argument
 @driver_option
 @concurrency_option
+@cold_option
 @verbose_option
 @json_option
 def converge(
-    words: tuple[str, ...], driver: str, concurrency: int, verbose: bool, as_json: bool
+    words: tuple[str, ...],
+    *,
+    driver: str,
+    concurrency: int,
+    cold: bool,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
-    """Run SUITE's events on its machines, making them when needed."""
+    """Run SUITE's events on its machines, making them when needed.
+
+    Machines that are made for it begin where the packages of a plan that begins with the same
+    steps were installed before; --cold makes them begin from nothing.
+    """
 
     def converged(means: Means, one: Instance) -> Said:
-        done = cycle.converge(means, one, driver=driver)
+        done = cycle.converge(means, one, driver=driver, cold=cold)
         return {"changed": done.changed, "reports": list(done.reports)}
 
-    _each("converge", words, converged, _nothing_more, concurrency=concurrency, as_json=as_json,
-          driver=driver, verbose=verbose)  # fmt: skip
+    flags = _flags(driver=driver, cold=cold, verbose=verbose)
+    asked = Asked("converge", words, flags, concurrency, as_json, verbose)
+    _each(asked, converged, _nothing_more)
 
 
 @click.command()
@@ -100,8 +131,8 @@ def setup(words: tuple[str, ...], driver: str, concurrency: int, as_json: bool) 
         cycle.setup(means, one, driver=driver)
         return {"ready": True}
 
-    _each("setup", words, ready, lambda said: f"{said['instance']}: ready for its checks",
-          concurrency=concurrency, as_json=as_json, driver=driver)  # fmt: skip
+    asked = Asked("setup", words, _flags(driver=driver), concurrency, as_json)
+    _each(asked, ready, lambda said: f"{said['instance']}: ready for its checks")
 
 
 @click.command("verify")
@@ -118,24 +149,26 @@ def verify(words: tuple[str, ...], driver: str, concurrency: int, as_json: bool)
     def verified(means: Means, one: Instance) -> Said:
         return cycle.check(means, one, driver=driver).as_json()
 
-    _each(
-        "verify",
-        words,
-        verified,
-        _nothing_more,
-        concurrency=concurrency,
-        as_json=as_json,
-        driver=driver,
-    )
+    asked = Asked("verify", words, _flags(driver=driver), concurrency, as_json)
+    _each(asked, verified, _nothing_more)
 
 
 @click.command()
 @suites_argument
 @driver_option
 @concurrency_option
+@cold_option
 @click.option("--keep", is_flag=True, help="Leave the machines there when all went well, too.")
 @json_option
-def test(words: tuple[str, ...], driver: str, concurrency: int, keep: bool, as_json: bool) -> None:
+def test(
+    words: tuple[str, ...],
+    *,
+    driver: str,
+    concurrency: int,
+    cold: bool,
+    keep: bool,
+    as_json: bool,
+) -> None:
     """The whole cycle, from new machines to their removal.
 
     Create, converge, converge again (nothing may change), verify, reboot, verify, destroy.  When
@@ -145,7 +178,7 @@ def test(words: tuple[str, ...], driver: str, concurrency: int, keep: bool, as_j
     """
 
     def tested(means: Means, one: Instance) -> Said:
-        done = cycle.whole(means, one, driver=driver, keep=keep)
+        done = cycle.whole(means, one, driver=driver, keep=keep, cold=cold)
         return {
             "machines": [machine.name for machine in done.machines],
             "drivers": list(done.drivers),
@@ -154,16 +187,8 @@ def test(words: tuple[str, ...], driver: str, concurrency: int, keep: bool, as_j
             **done.result.as_json(),
         }
 
-    _each(
-        "test",
-        words,
-        tested,
-        _tested,
-        concurrency=concurrency,
-        as_json=as_json,
-        driver=driver,
-        keep=keep,
-    )
+    flags = _flags(driver=driver, cold=cold, keep=keep)
+    _each(Asked("test", words, flags, concurrency, as_json), tested, _tested)
 
 
 @click.command()
@@ -184,7 +209,7 @@ def destroy(words: tuple[str, ...], concurrency: int, as_json: bool) -> None:
     def destroyed(means: Means, one: Instance) -> Said:
         return {"destroyed": cycle.destroy(means, one)}
 
-    _each("destroy", words, destroyed, _gone, concurrency=concurrency, as_json=as_json)
+    _each(Asked("destroy", words, (), concurrency, as_json), destroyed, _gone)
 
 
 COMMANDS = (create, converge, setup, verify, test, destroy)
@@ -203,38 +228,37 @@ def _bare(words: Sequence[str]) -> str:
     return ""
 
 
-def _each(
-    name: str,
-    words: Sequence[str],
-    do: Rung,
-    shown: Callable[[Said], str],
-    *,
-    concurrency: int,
-    as_json: bool,
-    driver: str = "",
-    verbose: bool = False,
-    keep: bool = False,
-) -> None:
+def _flags(**given: str | bool) -> tuple[str, ...]:
+    """Options as words, for a command that is run for each instance."""
+    words: list[str] = []
+    for name, value in given.items():
+        if value:
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return tuple(words)
+
+
+def _each(asked: Asked, do: Rung, shown: Callable[[Said], str]) -> None:
     """Do something with each instance that is meant: here for one, else in children."""
-    chosen = picked(words)
+    chosen = picked(asked.words)
     if len(chosen) > 1:
-        command = [name, *(["--driver", driver] if driver else [])]
-        command += [*(["--verbose"] if verbose else []), *(["--keep"] if keep else [])]
         ended = children.run(
-            command, [one.name for one in chosen], abreast=concurrency, quiet=as_json
+            (asked.command, *asked.flags),
+            [one.name for one in chosen],
+            abreast=asked.concurrency,
+            quiet=asked.as_json,
         )
-        if as_json:
-            asked.tell({"instances": [one.said for one in ended]})
+        if asked.as_json:
+            tell({"instances": [one.said for one in ended]})
         children.require(ended)
         return
-    with _means(quiet=as_json, verbose=verbose) as means:
+    with _means(quiet=asked.as_json, verbose=asked.verbose) as means:
         said = {"instance": chosen[0].name, **do(means, chosen[0])}
-    _tell([said], as_json, shown)
+    _tell([said], asked.as_json, shown)
 
 
 def _tell(said: Sequence[Said], as_json: bool, shown: Callable[[Said], str]) -> None:
     if as_json:
-        asked.tell({"instances": list(said)})
+        tell({"instances": list(said)})
         return
     for one in said:
         if line := shown(one):
@@ -252,7 +276,7 @@ def _means(*, quiet: bool, verbose: bool) -> Iterator[Means]:
             say=api.silent if quiet else click.echo,
             watch=shown,
             summed=shown.summary,
-            stoppable=asked.stoppable,
+            stoppable=stoppable,
         )
 
 

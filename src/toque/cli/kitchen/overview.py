@@ -164,4 +164,20 @@ def doctor(as_json: bool) -> None:
         click.echo(f"{one.driver:<8} {'works' if one.works else 'no':<6} {one.reason}")
 
 
-COMMANDS = (list_instances, diagnose, doctor)
+@click.command()
+@click.option("--images", is_flag=True, help="Remove images too; they are built again when needed.")
+@json_option
+def clean(images: bool, as_json: bool) -> None:
+    """Remove the layers that no machine stands on.
+
+    Layers and images lie in /var/cache/toque, or where TOQUE_CACHE_DIR says.
+    """
+    gone = api.clean(bootstrap.open_kitchen(), images=images)
+    if as_json:
+        asked.tell({"removed": [str(place) for place in gone]})
+        return
+    for place in gone:
+        click.echo(f"removed {place}")
+
+
+COMMANDS = (list_instances, diagnose, doctor, clean)

@@ -1,7 +1,7 @@
 """Machines with a real systemd: an overlay on an image, booted by systemd-nspawn.
 
 folder/keys, upper, work, apt   made by create
-folder/snapshots, below.json    see layers.py
+folder/snapshots, below.json    see states.py
 folder/root                     the overlay, mounted while the machine exists
 folder/keeper.json, boot.json   see keeper.py
 """
@@ -23,10 +23,11 @@ from typing import Any
 from ...errors import Failed
 from .. import addresses, cgroups, identity, images, keeper, network, packages
 from ..driver import Progress
+from ..layercache import LayerCache
 from ..machine import ENVIRONMENT, STANDARD_PORTS, Machine, Spec, Verdict
 from ..process import alive, detached, send, stopped, until, with_argument
 from ..state import Record, Store
-from . import layers
+from . import states
 from .overlay import mount, mounted, unmount
 
 # systemd(1): what `machinectl poweroff` and `reboot` send to the machine's first process.
@@ -63,6 +64,10 @@ class Nspawn:
     store: Store
     environ: Mapping[str, str]
     name: str = "nspawn"
+
+    @property
+    def _cache(self) -> LayerCache:
+        return LayerCache(self.store)
 
     def probe(self) -> Verdict:
         reason = self._reason_against()
@@ -121,10 +126,6 @@ class Nspawn:
         machine = self._written_down(spec, folder, image.name)
         identity.make_keys(folder / "keys")
         packages.layer(self.store, spec.release, folder / "apt")
-        (folder / "upper").mkdir(exist_ok=True)
-        (folder / "upper").chmod(0o755)
-        self._mount(machine)
-        identity.write(machine)
         self.start(machine)
         self.store.write(Record(spec, machine, ready=True))
         return machine
@@ -154,18 +155,24 @@ class Nspawn:
 
     def _mount(self, machine: Machine) -> None:
         folder = machine.folder
+        if mounted(machine.root):
+            return
+        states.mend(folder)
         image = self.store.cache / "images" / machine.image
-        if not image.is_dir():
-            raise Failed(
-                "kitchen-image-gone",
-                f"machine {machine.name} stands on an image that was removed",
-                expected=str(image),
-                hint=f"toque kitchen destroy {machine.name}",
-            )
-        if not mounted(machine.root):
-            layers.mend(folder)
-        lower = [*layers.trees(folder), folder / "apt", image]
-        mount(machine.root, lower, folder / "upper", folder / "work")
+        below = [*states.trees(folder), *self._cache.trees(folder), folder / "apt", image]
+        for tree in below:
+            if not tree.is_dir():
+                raise Failed(
+                    "kitchen-image-gone",
+                    f"machine {machine.name} stands on files that were removed",
+                    expected=str(tree),
+                    found="no such folder",
+                    hint=f"toque kitchen destroy {machine.name}",
+                )
+        mount(machine.root, below, folder / "upper", folder / "work")
+        if not identity.is_of(machine):  # what it stands on has another machine's, or none
+            machine.root.chmod(0o755)
+            identity.write(machine)
 
     def start(self, machine: Machine) -> None:
         if not self.running(machine):
@@ -252,22 +259,38 @@ class Nspawn:
 
     def snapshot(self, machine: Machine, name: str) -> None:
         unmount(machine.root)
-        layers.mend(machine.folder)
-        layers.keep(machine.folder, name)
+        states.mend(machine.folder)
+        states.keep(machine.folder, name)
 
     def restore(self, machine: Machine, name: str) -> None:
         unmount(machine.root)
-        layers.mend(machine.folder)
-        layers.go_back(machine.folder, name)
+        states.mend(machine.folder)
+        states.go_back(machine.folder, name)
+
+    @property
+    def layers(self) -> LayerCache | None:
+        return self._cache
+
+    def stand_on(self, machine: Machine, key: str) -> None:
+        self.kill(machine)
+        unmount(machine.root)
+        self._cache.stand_on(machine.folder, key)
+        self.start(machine)
+
+    def keep_layer(self, machine: Machine, key: str) -> None:
+        self.stop(machine)
+        unmount(machine.root)
+        self._cache.keep(machine.folder, key)
+        self.start(machine)
 
     def snapshots(self, machine: Machine) -> list[str]:
-        return layers.names(machine.folder)
+        return states.names(machine.folder)
 
     def destroy(self, machine: Machine) -> None:
         self.kill(machine)
         cgroups.remove(self._groups(machine))
         unmount(machine.root)
-        for tree in (machine.folder / "upper", *layers.trees(machine.folder)):
+        for tree in (machine.folder / "upper", *states.trees(machine.folder)):
             packages.take_back(self.store, machine.release, tree)
         self._forget(machine.name)
         with self.store.lock("network"):
