@@ -132,11 +132,13 @@ class Store:
     @contextlib.contextmanager
     def lock(self, name: str, wait_s: float = 300.0) -> Iterator[None]:
         """Hold the lock of a machine; the kernel drops it when the holder dies."""
-        with contextlib.ExitStack() as held:
-            with allowed(self.state):
-                held.enter_context(locked(self.state / "locks" / name, wait_s))
-            yield
-        self.tidy()
+        try:
+            with contextlib.ExitStack() as held:
+                with allowed(self.state):
+                    held.enter_context(locked(self.state / "locks" / name, wait_s))
+                yield
+        finally:
+            self.tidy()
 
 
 @contextlib.contextmanager

@@ -225,6 +225,13 @@ def test_a_lock_is_exclusive_and_its_file_does_not_stay(tmp_path: Path):
     assert not place.exists()
 
 
+def test_what_fails_under_a_lock_leaves_no_folder(store: Store):
+    with pytest.raises(ValueError, match="failed"), store.lock("a"):
+        raise ValueError("failed")
+
+    assert not store.state.exists()
+
+
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path):
     place = tmp_path / "a"
     holder = (

@@ -26,7 +26,9 @@ AUTOMATIC: Mapping[str, str] = {
     "chroot": "chroot:Chroot",
 }
 # Those that somebody has to ask for by name, as the plugins.
-ASKED_FOR: Mapping[str, str] = {}
+ASKED_FOR: Mapping[str, str] = {
+    "memory": "memory:Memory",
+}
 
 BUILT_IN: Mapping[str, str] = {**AUTOMATIC, **ASKED_FOR}
 # For the help of ``--driver``, which must not wait for the metadata of all installed packages.
