@@ -174,7 +174,8 @@ def connect(node: Node, directory: Path, *, dial: Redialled | None = None) -> Pl
         if machine.host_key not in [f"{k.type} {k.blob}" for k in keys.pinned(where.name)]:
             keys.forget(where.name)
             keys.pin(where.name, machine.host_key)
-        return Place(node, ssh.SshTransport(where, keys), dict(machine.ports), machine.address)
+        transport = ssh.SshTransport(where, keys, become=machine.user != "root")
+        return Place(node, transport, dict(machine.ports), machine.address)
     where = ssh_target(node, directory)
     transport = ssh.SshTransport(where, host_keys(directory), become=node.sudo)
     if dial is not None:

@@ -88,7 +88,7 @@ def create(
                 )
             progress(f"machine {name}: exists, {record.spec.driver}")
             kitchen.driver(record.machine).start(record.machine)
-            return record.machine
+            return find(kitchen, name)  # its address may be another after a start
         chosen, verdicts = choose(driver, kitchen.drivers)
         for verdict in verdicts:
             word = "works" if verdict.works else "does not work here"
@@ -144,7 +144,7 @@ def destroy(kitchen: Kitchen, name: str) -> bool:
     with kitchen.store.lock(checked(name)):
         record = kitchen.store.read(name)
         if record is None:
-            for driver in kitchen.drivers.automatic:
+            for driver in kitchen.drivers.built_in:
                 kitchen.drivers.named(driver).sweep()
             return False
         kitchen.driver(record.machine).destroy(record.machine)

@@ -28,6 +28,7 @@ AUTOMATIC: Mapping[str, str] = {
 # Those that somebody has to ask for by name, as the plugins.
 ASKED_FOR: Mapping[str, str] = {
     "memory": "memory:Memory",
+    "host": "host:Host",
 }
 
 BUILT_IN: Mapping[str, str] = {**AUTOMATIC, **ASKED_FOR}
