@@ -16,6 +16,8 @@ ASKED = {
     "src/toque/adapters/boot.py": (1, "what a killed unpacking left is removed an hour later"),
     "src/toque/cli/seeing.py": (2, "how far back people want to see, and how long ago that is"),
     "src/toque/kitchen/drivers/chroot.py": (1, "when a machine was made, for people"),
+    "src/toque/kitchen/drivers/ec2.py": (1, "when a machine was made, for people"),
+    "src/toque/kitchen/drivers/host.py": (1, "when a machine was taken, for people"),
     "src/toque/kitchen/drivers/memory.py": (1, "when a machine was made, for people"),
     "src/toque/kitchen/drivers/nspawn.py": (1, "when a machine was made, for people"),
     "src/toque/node/blobs.py": (1, "bytes that nobody used for a week are sent again"),

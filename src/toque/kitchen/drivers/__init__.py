@@ -29,6 +29,7 @@ AUTOMATIC: Mapping[str, str] = {
 ASKED_FOR: Mapping[str, str] = {
     "memory": "memory:Memory",
     "host": "host:Host",
+    "ec2": "ec2:Ec2",
 }
 
 BUILT_IN: Mapping[str, str] = {**AUTOMATIC, **ASKED_FOR}
