@@ -4,11 +4,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from toque.errors import AskedWrongly, Failed, ToqueError
 from toque.kitchen import api
+from toque.kitchen.contract import DriverContract
+from toque.kitchen.contract.promises import LONGEST
 from toque.kitchen.drivers import host_mark
 from toque.kitchen.machine import Machine
 
@@ -24,13 +27,10 @@ class Bench:
     kitchen: api.Kitchen
     other: api.Kitchen
 
-    @property
-    def options(self) -> dict[str, str]:
-        at = self.existing
-        return {"address": at.address, "key": str(at.key), "host_key": at.host_key}
-
     def create(self, kitchen: api.Kitchen, name: str = "suite", **more: str) -> Machine:
-        return api.create(kitchen, name, driver="host", options={**self.options, **more})
+        return api.create(
+            kitchen, name, driver="host", options={**options_of(self.existing), **more}
+        )
 
     def refused(self, kitchen: api.Kitchen, **more: str) -> ToqueError:
         """Why a machine cannot be had there; nothing of it is kept here."""
@@ -45,6 +45,16 @@ class Bench:
         return done.stdout.decode().strip()
 
 
+def options_of(machine: Machine) -> dict[str, str]:
+    return {"address": machine.address, "key": str(machine.key), "host_key": machine.host_key}
+
+
+def need_nspawn(kitchen: api.Kitchen) -> None:
+    verdict = kitchen.drivers.verdict("nspawn")
+    if not verdict.works:
+        pytest.skip(f"no machine to play the existing one: nspawn: {verdict.reason}")
+
+
 def kitchen_at(folder: Path) -> api.Kitchen:
     return api.Kitchen.from_environment({**os.environ, "TOQUE_KITCHEN_DIR": str(folder)})
 
@@ -52,9 +62,7 @@ def kitchen_at(folder: Path) -> api.Kitchen:
 @pytest.fixture(scope="module")
 def existing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[api.Kitchen, Machine]]:
     own = kitchen_at(tmp_path_factory.mktemp("own") / "state")
-    verdict = own.drivers.verdict("nspawn")
-    if not verdict.works:
-        pytest.skip(f"no machine to play the existing one: nspawn: {verdict.reason}")
+    need_nspawn(own)
     try:
         yield own, api.create(own, "existing", driver="nspawn")
     finally:
@@ -215,3 +223,27 @@ def test_what_a_kill_before_the_mark_or_after_it_left_is_cleared_away(
 
     assert bench.refused(bench.other).code == "kitchen-host-taken"
     bench.create(bench.kitchen)
+
+
+class TestHost(DriverContract):
+    """The promises of every driver, each machine on one that exists already."""
+
+    driver = "host"
+    lacks = frozenset({"stop", "power-cut", "snapshots"})
+    existing: ClassVar[dict[str, Machine]]
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def existing_machines(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+        own = kitchen_at(tmp_path_factory.mktemp("own") / "state")
+        need_nspawn(own)
+        try:
+            cls.existing = {name: api.create(own, name) for name in ("one", LONGEST)}
+            yield
+        finally:
+            for name in own.store.names():
+                api.destroy(own, name)
+
+    @classmethod
+    def options(cls, name: str) -> dict[str, str]:
+        return options_of(cls.existing.get(name) or cls.existing["one"])

@@ -5,10 +5,11 @@ One machine is made and used by most of them, so they run in their order.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -31,10 +32,10 @@ print(socket.create_connection((sys.argv[1], int(sys.argv[2]))).recv(4))
 # is started then, or just before the record says that the machine is finished.
 LAST = 1000
 KILLED = """
-import os, sys
+import json, os, sys
 from toque.kitchen import api
 from toque.kitchen.state import Store
-driver, name, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
+driver, name, left, options = *sys.argv[1:3], int(sys.argv[3]), json.loads(sys.argv[4])
 write, recorded = Store.write, False
 def cut(store, record):
     global recorded
@@ -52,7 +53,7 @@ def count(event, details):
             os._exit(9)
 Store.write = cut
 sys.addaudithook(count)
-api.create(api.Kitchen.from_environment(os.environ), name, driver=driver)
+api.create(api.Kitchen.from_environment(os.environ), name, driver=driver, options=options)
 """
 
 
@@ -65,13 +66,16 @@ class Bench:
     folder: Path
     driver: str
     lacks: frozenset[str]
+    options: Callable[[str], Mapping[str, str]]
 
-    def create(self, name: str) -> Machine:
-        return api.create(self.kitchen, name, driver=self.driver)
+    def create(self, name: str, kitchen: api.Kitchen | None = None) -> Machine:
+        options = self.options(name)
+        return api.create(kitchen or self.kitchen, name, driver=self.driver, options=options)
 
     def create_killed(self, name: str, step: int) -> None:
+        options = json.dumps(self.options(name))
         done = subprocess.run(
-            [sys.executable, "-c", KILLED, self.driver, name, str(step)],
+            [sys.executable, "-c", KILLED, self.driver, name, str(step), options],
             env=self.environ,
             capture_output=True,
             text=True,
@@ -106,9 +110,10 @@ class DriverContract:
     """Subclass it as ``Test...`` with the driver's name.
 
     ``lacks`` names what the driver cannot do at all; where that is something somebody can ask for
-    (power-cut, snapshots), it has to refuse with ``kitchen-driver-cannot``:
+    (stop, power-cut, snapshots), it has to refuse with ``kitchen-driver-cannot``:
 
     ``boot-id``     the machine runs on this host's kernel and does not tell its boots apart
+    ``stop``        it cannot be stopped, as nobody could start it again
     ``power-cut``   it cannot be cut off
     ``snapshots``   its files cannot be kept
     ``console``     nobody sees what its init prints
@@ -128,7 +133,7 @@ class DriverContract:
         verdict = kitchen.drivers.verdict(cls.driver)
         if not verdict.works:
             pytest.skip(f"driver {cls.driver} does not work here: {verdict.reason}")
-        bench = Bench(kitchen, environ, folder, cls.driver, cls.lacks)
+        bench = Bench(kitchen, environ, folder, cls.driver, cls.lacks, cls.options)
         try:
             yield bench
         finally:
@@ -139,6 +144,11 @@ class DriverContract:
     @classmethod
     def environ(cls) -> dict[str, str]:
         """What the driver is told by the environment, beyond this process's own."""
+        return {}
+
+    @classmethod
+    def options(cls, name: str) -> Mapping[str, str]:
+        """What the driver has to be told of the machine of that name."""
         return {}
 
     @pytest.fixture
@@ -176,7 +186,7 @@ class DriverContract:
 
         assert machine.driver == bench.driver
         assert api.find(other, "one") == machine
-        assert api.create(other, "one", driver=bench.driver) == machine
+        assert bench.create("one", other) == machine
         assert [(s.machine.name, s.state) for s in api.all_machines(other)] == [("one", "running")]
         assert api.execute(other, "one", ["cat", "/etc/hostname"]).stdout == b"one\n"
 
@@ -228,6 +238,12 @@ class DriverContract:
     def test_start_and_stop_may_be_repeated(self, bench: Bench, machine: Machine) -> None:
         api.start(bench.kitchen, "one")
         assert api.running(bench.kitchen, "one")
+        if "stop" in bench.lacks:
+            with pytest.raises(AskedWrongly) as error:
+                api.stop(bench.kitchen, "one")
+            assert error.value.code == "kitchen-driver-cannot"
+            assert api.running(bench.kitchen, "one")
+            return
         for _ in range(2):
             api.stop(bench.kitchen, "one")
             assert not api.running(bench.kitchen, "one")
