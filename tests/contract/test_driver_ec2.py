@@ -1,7 +1,7 @@
 """The driver ``ec2`` against moto's EC2 on loopback; nothing here reaches Amazon.
 
-What moto cannot play: an instance that answers SSH (one test has a throwaway machine of this host
-stand in for it), a client token that keeps EC2 from running an instance twice, and lists that lag.
+What moto cannot play: an instance that answers SSH (``metal_ec2`` puts a throwaway machine of this
+host under each), a client token that keeps EC2 from running an instance twice, and lists that lag.
 """
 
 import contextlib
@@ -14,12 +14,15 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+import metal_ec2
 from toque.errors import AskedWrongly, Failed
 from toque.kitchen import api, identity, remote
+from toque.kitchen.contract import DriverContract
+from toque.kitchen.contract.promises import Bench
 from toque.kitchen.drivers import Drivers, ec2_account, ec2_options
 from toque.kitchen.drivers.ec2 import Ec2
 from toque.kitchen.machine import Machine
@@ -82,6 +85,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait()
 
 
+def settings(server: str) -> dict[str, str]:
+    """What leads boto3 there, and nowhere else."""
+    return {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ACCESS_KEY_ID": "AKIATESTING",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
 @pytest.fixture(scope="module")
 def looker(server: str) -> Any:
     import boto3
@@ -95,17 +113,7 @@ def account(server: str, looker: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An empty account, found by boto3's own settings; returns a client to look into it."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    for name, value in (
-        ("AWS_ENDPOINT_URL", server),
-        ("AWS_ACCESS_KEY_ID", "AKIATESTING"),
-        ("AWS_SECRET_ACCESS_KEY", SECRET),
-        ("AWS_REGION", REGION),
-        ("AWS_DEFAULT_REGION", REGION),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_CONFIG_FILE", "/dev/null"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
-        ("NO_PROXY", "127.0.0.1"),
-    ):
+    for name, value in settings(server).items():
         monkeypatch.setenv(name, value)
     urllib.request.urlopen(
         urllib.request.Request(f"{server}/moto-api/reset", method="POST")
@@ -203,22 +211,13 @@ def test_what_an_instance_is_told_makes_it_known_and_lets_only_our_key_in(
 
     machine = create(kitchen)
 
-    told = user_data(account, alive(account)[0]["InstanceId"])
+    told = metal_ec2.user_data(account, alive(account)[0]["InstanceId"])
     assert told["ssh_authorized_keys"] == [machine.key.with_suffix(".pub").read_text().strip()]
     assert told["disable_root"] is False
     assert pinned == [" ".join(told["ssh_keys"]["ed25519_public"].split()[:2])]
     assert "PRIVATE KEY" in told["ssh_keys"]["ed25519_private"]
     assert machine.host_key not in json.dumps(told)
     assert not (machine.folder / "keys/host_key").exists()
-
-
-def user_data(account: Any, instance: str) -> dict[str, Any]:
-    import base64
-
-    shown = account.describe_instance_attribute(InstanceId=instance, Attribute="userData")
-    text = base64.b64decode(shown["UserData"]["Value"]).decode()
-    assert text.startswith("#cloud-config\n")
-    return json.loads(text.partition("\n")[2])
 
 
 @pytest.mark.usefixtures("answering")
@@ -425,57 +424,56 @@ def test_this_hosts_address_is_asked_for_when_no_network_is_named(
 
 
 @pytest.mark.machine
-@pytest.mark.timeout(300)
-def test_an_instance_is_reached_known_and_rebooted_by_ssh(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, account: Any
-):
-    """A throwaway machine of this host is told what the instance was, as by its cloud-init."""
-    own = api.Kitchen.from_environment(
-        {**os.environ, "TOQUE_KITCHEN_DIR": str(tmp_path_factory.mktemp("metal") / "state")}
-    )
-    verdict = own.drivers.verdict("nspawn")
-    if not verdict.works:
-        pytest.skip(f"no machine to stand in for an instance: nspawn: {verdict.reason}")
+class TestEc2(DriverContract):
+    """The promises of every driver, with machines of this host as the metal of the instances."""
 
-    def booted(instance: Mapping[str, Any], which: str) -> str:
-        if not own.store.names():
-            metal = api.create(own, "metal", driver="nspawn")
-            told = user_data(account, instance["InstanceId"])
-            for path, text in (
-                ("/etc/ssh/ssh_host_ed25519_key", told["ssh_keys"]["ed25519_private"]),
-                ("/etc/ssh/ssh_host_ed25519_key.pub", told["ssh_keys"]["ed25519_public"]),
-                ("/root/.ssh/authorized_keys", "\n".join(told["ssh_authorized_keys"])),
-            ):
-                api.execute(own, "metal", ["tee", path], f"{text}\n".encode())
-            api.execute(own, "metal", ["systemctl", "restart", "ssh"])
-            assert metal.address
-        return api.find(own, "metal").address
+    driver = "metal"
+    lacks = frozenset({"snapshots"})
+    told: ClassVar[dict[str, str]]
 
-    store = Store(tmp_path / "state", tmp_path / "cache")
-    kitchen = api.Kitchen(store, Drivers.of(Ec2(store, {}, address_of=booted)))
-    boot_id = ["cat", "/proc/sys/kernel/random/boot_id"]
-    try:
-        machine = create(kitchen)
-        first = user_data(account, alive(account)[0]["InstanceId"])["ssh_keys"]["ed25519_public"]
-        before = api.execute(kitchen, "one", boot_id).stdout
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def metal(cls, server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+        """The driver is found as a plugin, here and in the processes that are killed."""
+        plugin = tmp_path_factory.mktemp("plugin")
+        (plugin / "metal-1.dist-info").mkdir()
+        points = "[toque.drivers]\nmetal = metal_ec2:Metal\n"
+        (plugin / "metal-1.dist-info/entry_points.txt").write_text(points)
+        (plugin / "metal-1.dist-info/METADATA").write_text("Name: metal\nVersion: 1\n")
+        folder = tmp_path_factory.mktemp("metal")
+        cls.told = {
+            **settings(server),
+            "METAL_DIR": str(folder / "state"),
+            "PYTHONPATH": f"{plugin}:{Path(metal_ec2.__file__).parent}",
+        }
+        own = metal_ec2.kitchen_of(cls.told)
+        verdict = own.drivers.verdict("nspawn")
+        if not verdict.works:
+            pytest.skip(f"nothing to be the metal of an instance: nspawn: {verdict.reason}")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(plugin)
+            for name, value in cls.told.items():
+                patch.setenv(name, value)
+            yield
+        assert own.store.names() == []
 
-        api.reboot(kitchen, "one")
+    @classmethod
+    def environ(cls) -> dict[str, str]:
+        return cls.told
 
-        after = api.execute(kitchen, "one", boot_id)
-        shown = api.execute(own, "metal", ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]).stdout
-        assert after.returncode == 0
-        assert after.stdout != before
-        assert machine.host_key == " ".join(shown.decode().split()[:2])
-        assert machine.host_key != " ".join(first.split()[:2])
-        assert api.execute(kitchen, "one", ["sh", "-c", "cat; id -u"], b"in ").stdout == b"in 0\n"
-        api.execute(own, "metal", ["rm", "/root/.ssh/authorized_keys"])
-        with pytest.raises(Failed) as caught:
-            api.execute(kitchen, "one", ["true"])
-        assert caught.value.code == "kitchen-no-entry"
-    finally:
-        api.destroy(kitchen, "one")
-        api.destroy(own, "metal")
-    assert left(account) == []
+    @classmethod
+    def options(cls, name: str) -> dict[str, str]:
+        return HERE
+
+    def test_it_is_known_by_a_host_key_that_was_never_in_its_user_data(
+        self, bench: Bench, machine: Machine, looker: Any
+    ) -> None:
+        (instance,) = alive(looker)
+        told = metal_ec2.user_data(looker, instance["InstanceId"])["ssh_keys"]
+        shown = bench.run(machine, "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
+
+        assert machine.host_key == " ".join(shown.split()[:2])
+        assert machine.host_key not in told["ed25519_public"]
 
 
 def test_a_security_group_that_is_still_in_use_is_waited_for(account: Any):

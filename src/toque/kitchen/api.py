@@ -195,9 +195,11 @@ def snapshot(kitchen: Kitchen, name: str, state: str) -> None:
             )
         ran = driver.running(machine)
         driver.stop(machine)  # in order, so that what it has in memory is in its files
-        driver.snapshot(machine, state)
-        if ran:
-            driver.start(machine)
+        try:
+            driver.snapshot(machine, state)
+        finally:  # a driver that cannot do it says so only now
+            if ran:
+                driver.start(machine)
 
 
 def restore(kitchen: Kitchen, name: str, state: str) -> None:
