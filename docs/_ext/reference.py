@@ -1,10 +1,10 @@
 """Writes the reference pages that are made from the code, before Sphinx reads its sources.
 
 ``resources.md`` comes from the resource types' docstrings and fields, ``cli.md`` from the command
-tree, ``requirements.md`` from ``docs/requirements.toml`` and the tests' markers,
-``security-rules.md`` from the planted faults of the tests, ``codes.inc`` from the pages of the
-error codes, ``findings.inc`` from the rules of ``toque check``.  Each page is a pure function of
-those; git ignores the results.
+tree, ``machine-fixture.md`` from the fixture of checks, ``requirements.md`` from
+``docs/requirements.toml`` and the tests' markers, ``security-rules.md`` from the planted faults of
+the tests, ``codes.inc`` from the pages of the error codes, ``findings.inc`` from the rules of
+``toque check``.  Each page is a pure function of those; git ignores the results.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
+import textwrap
 import types
 import typing
 from collections.abc import Iterator
@@ -152,9 +153,79 @@ def findings() -> str:
     return MADE + "\n".join(rows) + "\n"
 
 
+def machine_fixture_page() -> str:
+    """Each method of the fixture ``machine``, and the value that it answers with."""
+    from toque.kitchen.look import Inside
+
+    head = (
+        "# The fixture `machine`\n\nWhat a check asks of a machine, throwaway or real."
+        "\nIt looks at each call anew; what is not there is `None`."
+        "\n[The kitchen](../guides/kitchen.md) shows how checks are run.\n"
+    )
+    lines = [head]
+    for name, member in vars(Inside).items():
+        if name.startswith("_"):
+            continue
+        lines += [f"## {name}", "", f"`machine.{name}{parameters(member)}`", ""]
+        text, example = text_and_example(member)
+        lines += [text, "", *(["```python", example, "```", ""] if example else [])]
+        value = answered(getattr(member, "fget", None) or getattr(member, "func", None) or member)
+        if value is not None:
+            lines += [inspect.cleandoc(value.__doc__ or ""), "", *field_rows_shown(value), ""]
+            lines += properties(value)
+    return MADE + "\n".join(lines)
+
+
+def text_and_example(member: object) -> tuple[str, str]:
+    """A docstring that ends with an example after ``::``, in two."""
+    text, colons, example = (inspect.getdoc(member) or "").partition("::\n\n")
+    return text + colons[:1], textwrap.dedent(example).rstrip()
+
+
+def parameters(member: object) -> str:
+    """What a method takes, in brackets; nothing for a property."""
+    if not inspect.isfunction(member):
+        return ""
+    taken = list(inspect.signature(member, eval_str=True).parameters.values())[1:]
+    return f"({', '.join(map(str, taken))})"
+
+
+def answered(function: typing.Any) -> type | None:
+    """The dataclass of ours that a function answers with, alone, among others, or in a tuple."""
+    annotation = typing.get_type_hints(function).get("return")
+    for inner in (annotation, *typing.get_args(annotation)):
+        if dataclasses.is_dataclass(inner) and inner.__module__.startswith("toque.kitchen.look"):
+            return typing.cast(type, inner)
+    return None
+
+
+def field_rows_shown(declared: type) -> list[str]:
+    """The table of the fields that are nobody's own, without defaults: a machine fills them."""
+    hints = typing.get_type_hints(declared)
+    rows = ["| has | type |", "|---|---|"]
+    for field in dataclasses.fields(declared):
+        if not field.name.startswith("_"):
+            shown = type_words(hints[field.name]).replace("|", "\\|")
+            rows.append(f"| `{field.name}` | `{shown}` |")
+    return rows
+
+
+def properties(declared: type) -> list[str]:
+    """What else a value of ours can be asked, a line each."""
+    lines = []
+    for name, member in vars(declared).items():
+        function = member.fget if isinstance(member, property) else member
+        if name.startswith("_") or not inspect.isfunction(function):
+            continue
+        text = " ".join((inspect.getdoc(function) or "").split())
+        lines.append(f"* `{name}{parameters(member)}`" + (f": {text}" if text else ""))
+    return [*lines, ""] if lines else []
+
+
 PAGES = {
     "resources.md": resources_page,
     "cli.md": cli_page,
+    "machine-fixture.md": machine_fixture_page,
     "requirements.md": requirement_table.page,
     "security-rules.md": rule_table.page,
     "codes.inc": error_codes,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .cookbooks.manifest import Manifest
     from .detect.tree import Tree
     from .kitchen.api import Kitchen
+    from .kitchen.subject import Subject
     from .redial import Redialled
     from .usecases.site import Site
 
@@ -181,6 +182,31 @@ def connect(node: Node, directory: Path, *, dial: Redialled | None = None) -> Pl
     if dial is not None:
         transport.dial(dial.take)
     return Place(node, transport, {}, where.host)
+
+
+def subject(node: Node, directory: Path) -> Subject:
+    """A node of the project in ``directory`` as checks look at it."""
+    from .kitchen.look import python_words
+    from .kitchen.subject import Subject, in_kitchen
+
+    if node.kitchen:
+        from .kitchen import api as kitchen
+
+        return in_kitchen(kitchen.find(open_kitchen(), node.kitchen))
+    command = tuple(connect(node, directory).transport.attended(python_words(), tty=False))
+    if node.local:
+        return Subject(node.name, "127.0.0.1", command=command)
+    where = ssh_target(node, directory)
+    pinned = host_keys(directory).pinned(where.name)
+    settings = {"User": where.user, "Port": where.port, "IdentityFile": where.key}
+    return Subject(
+        where.name,
+        where.host,
+        command=command,
+        sudo=node.sudo,
+        ssh={"HostName": where.host, **{k: str(v) for k, v in settings.items() if v}},
+        host_keys=tuple(f"{key.type} {key.blob}" for key in pinned),
+    )
 
 
 def ssh_target(node: Node, directory: Path) -> target.Target:

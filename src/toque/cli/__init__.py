@@ -60,7 +60,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "why": ("lock", "Say which cookbooks bring a package in"),
         "tree": ("lock", "Show each cookbook with the packages it brings in"),
         "diff": ("lock", "Show what differs between two locks"),
-        "verify": ("lock", "Check that packages are as they were locked"),
+        "verify": ("verify", "Run a suite's checks on a node, or look at locked packages"),
         "vendor": ("lock", "Put the locked packages into the project"),
         "export": ("export", "Write the project, cookbooks and packages into one file"),
     },

@@ -6,9 +6,10 @@ import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import update_wrapper
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -34,6 +35,41 @@ def verbose_option(function: F) -> F:
     return click.option("-v", "--verbose", is_flag=True, help="Show steps without a change too.")(
         function
     )
+
+
+def checks_options(function: F) -> F:
+    """What each command that runs checks can be told: ``report`` and ``limits``."""
+    from ..kitchen.verify import USUAL, Limits
+
+    def called(*, limit: float, limit_all: float, **given: Any) -> Any:
+        return function(limits=Limits(limit, limit_all), **given)
+
+    called = update_wrapper(called, function)
+    seconds = click.FloatRange(min=0, min_open=True)
+    for option in (
+        click.option(
+            "--limit-all",
+            type=seconds,
+            default=USUAL.all_s,
+            show_default=True,
+            help="Seconds that all checks of a machine may take.",
+        ),
+        click.option(
+            "--limit",
+            type=seconds,
+            default=USUAL.check_s,
+            show_default=True,
+            help="Seconds that one check may take.",
+        ),
+        click.option(
+            "--junit",
+            "report",
+            type=click.Path(path_type=Path),
+            help="Write the results to this file, as JUnit's XML.",
+        ),
+    ):
+        called = option(called)
+    return cast(F, called)
 
 
 def without_option(function: F) -> F:

@@ -139,8 +139,6 @@ def diff(old: str, new: str, as_json: bool) -> None:
         click.echo(f"  {change}")
 
 
-@click.command()
-@json_option
 def verify(as_json: bool) -> None:
     """Check that toque.lock is for the cookbooks here, and that their packages are as locked.
 

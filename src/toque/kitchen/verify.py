@@ -1,49 +1,43 @@
-"""Verify a machine: run a suite's pytest files against it and count what they checked."""
+"""Verify machines: run a suite's pytest files against them, see how each goes, end what hangs."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Failed
+from .ending import end_all
+from .outcome import FAILED, HUNG, Check, Result, reasons
 from .subject import Subject, to_text
+
+MARK = "TOQUE_VERIFY_RUN"
+SHORT = 50  # characters; sun_path of unix(7) has 108, and ssh adds up to 60
+SHOWN = 40  # lines of the output that an error has
 
 
 @dataclass(frozen=True)
-class Result:
-    """How the checks went.  ``checks`` ran; ``skipped`` did not and say why in ``output``."""
+class Limits:
+    """Seconds that one check may take, and all of them.
 
-    checks: int
-    failed: int
-    skipped: int
-    output: str
-    broken: bool = False  # pytest itself could not run the files
+    A check is first interrupted; what does not heed that is killed ``grace_s`` later, and no
+    check is run after it.
+    """
 
-    @property
-    def ok(self) -> bool:
-        """A suite that checks nothing has shown nothing."""
-        return self.checks > 0 and self.failed == 0 and not self.broken
+    check_s: float = 300.0
+    all_s: float = 3600.0
+    grace_s: float = 5.0
 
-    @property
-    def summary(self) -> str:
-        text = f"{self.checks} checks, {self.failed} failed"
-        text += f", {self.skipped} skipped" if self.skipped else ""
-        return "the checks could not be run" if self.broken else text
 
-    def as_json(self) -> dict[str, object]:
-        return {
-            "ok": self.ok,
-            "checks": self.checks,
-            "failed": self.failed,
-            "skipped": self.skipped,
-        }
+USUAL = Limits()
 
 
 def ready(path: Path) -> None:
@@ -72,46 +66,145 @@ def run_verify(
     path: Path,
     environ: Mapping[str, str],
     *,
+    limits: Limits = USUAL,
     options: tuple[str, ...] = (),
 ) -> Result:
     """Run the pytest files at ``path`` against ``machines``, each by what the suite calls it.
 
     The fixture ``machines`` has all of them, ``machine`` is the first.  In a process of its own,
-    because checks are the user's code; ``options`` go to pytest.
+    because checks are the user's code; it has ended, with all that it started, when this returns.
+    ``options`` go to pytest.
+
+    Raises ``Failed`` (``kitchen-no-pytest``, ``kitchen-no-checks``).
     """
     ready(path)
     with tempfile.TemporaryDirectory(prefix="toque-verify-") as folder:
-        counts = Path(folder, "counts.json")
-        # The parent of the package: checks must see this very toque, installed or not.
-        paths = [str(Path(__file__).parents[2]), environ.get("PYTHONPATH", "")]
-        child = {
-            **environ,
-            "PYTHONPATH": os.pathsep.join(p for p in paths if p),
-            "TOQUE_VERIFY_MACHINES": to_text(machines),
-            "TOQUE_VERIFY_COUNTS": str(counts),
-        }
-        argv = [sys.executable, "-m", "pytest", "-p", "toque.kitchen.checks"]
-        argv += ["-p", "no:cacheprovider", "-q", "--rootdir", str(path), *options, str(path)]
-        if importlib.util.find_spec("pytest_timeout"):
-            argv += ["--timeout=300"]  # a check that hangs has failed
-        done = subprocess.run(argv, env=child, capture_output=True, text=True)
-        output = done.stdout + done.stderr
-        if not counts.exists():
-            return Result(0, 0, 0, output, broken=True)
-        value = json.loads(counts.read_text())
-    # pytest's exit status 2 to 4: interrupted, internal error, used wrongly.
-    broken = done.returncode in (2, 3, 4)
-    return Result(value["checks"], value["failed"], value["skipped"], output, broken)
+        words = [*_options(path, limits), *options, *_for_testinfra(machines, Path(folder))]
+        return _run(machines, [*words, str(path)], environ, limits, Path(folder))
 
 
 def require(result: Result) -> None:
     """Raise unless there were checks and all of them passed."""
     if result.ok:
         return
+    if result.hung:
+        raise Failed(
+            "kitchen-verify-hangs",
+            f"the machine was not verified: {result.hung}",
+            expected="checks that end",
+            found=result.summary,
+            log=result.output.splitlines()[-SHOWN:],
+        )
     raise Failed(
         "kitchen-verify-failed",
         f"the machine was not verified: {result.summary}",
-        expected="at least 1 check, and none that fails",
-        found=result.summary,
-        log=result.output.splitlines()[-40:],
+        expected="at least 1 check that looks at the machine and asserts, and none that fails",
+        found="; ".join(reasons(result.each)[:3]) or result.summary,
+        log=result.output.splitlines()[-SHOWN:],
     )
+
+
+def _run(
+    machines: Mapping[str, Subject],
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    limits: Limits,
+    folder: Path,
+) -> Result:
+    events, said, mark = folder / "events", folder / "output", secrets.token_hex(16)
+    # The parent of the package: checks must see this very toque, installed or not.
+    paths = [str(Path(__file__).parents[2]), environ.get("PYTHONPATH", "")]
+    child = {
+        **environ,
+        "PYTHONPATH": os.pathsep.join(p for p in paths if p),
+        "PYTHONUNBUFFERED": "1",  # what a check prints before it hangs is seen
+        "TOQUE_VERIFY_MACHINES": to_text(machines),
+        "TOQUE_VERIFY_FOLDER": str(folder),
+        MARK: mark,
+    }
+    with said.open("wb") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *words],
+            env=child,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            hung = _watched(running, events, limits)
+        finally:
+            end_all(f"{MARK}={mark}")
+            running.wait()
+    each, begun = _read(events)
+    if hung and begun:
+        each = (*each, Check(begun, HUNG, limits.check_s, hung))
+    elif begun:
+        each = (*each, Check(begun, FAILED, 0.0, "pytest itself ended while it ran"))
+    text = said.read_bytes().decode("utf-8", "replace")
+    # pytest's: 0 all passed, 1 some failed, 5 there are none; others say that it could not go on.
+    broken = not hung and running.returncode not in (0, 1, 5)
+    return Result(each, text, broken, hung)
+
+
+def _options(path: Path, limits: Limits) -> list[str]:
+    words = ["-p", "toque.kitchen.checks", "-p", "no:cacheprovider", "-q", "--rootdir", str(path)]
+    words += ["-o", "enable_assertion_pass_hook=true"]
+    if importlib.util.find_spec("pytest_timeout"):
+        words += [f"--timeout={limits.check_s:g}", "--timeout-method=signal"]
+    return words
+
+
+def _for_testinfra(machines: Mapping[str, Subject], folder: Path) -> list[str]:
+    """Binds pytest-testinfra's own fixture ``host`` to the first machine, where that is there.
+
+    Its ssh finds all machines by their names; only the keys pinned here say who they are.
+    """
+    if not importlib.util.find_spec("testinfra"):
+        return []
+    known, config, first = folder / "known_hosts", folder / "ssh_config", next(iter(machines))
+    pinned = [f"{one.name} {key}\n" for one in machines.values() for key in one.host_keys]
+    known.write_text("".join(pinned))
+    ours = {"UserKnownHostsFile": known, "GlobalKnownHostsFile": "/dev/null"}
+    ours |= {"StrictHostKeyChecking": "yes", "BatchMode": "yes", "IdentitiesOnly": "yes"}
+    # A path that is too long for a socket: then each command has a connection of its own.
+    ours |= {"ControlPath": folder / "%C" if len(str(folder)) < SHORT else "none"}
+    text = "".join(one.ssh_config(ours) for one in machines.values())
+    config.write_text(f"{text}Host *\n  Include ~/.ssh/config\n")
+    sudo = ["--sudo"] if machines[first].sudo else []
+    return [f"--hosts={machines[first].testinfra}", f"--ssh-config={config}", *sudo]
+
+
+def _watched(running: subprocess.Popen[bytes], events: Path, limits: Limits) -> str:
+    """Wait for the end; why it has to be ended when it takes too long."""
+    start = since = time.monotonic()
+    before = ""
+    while True:
+        try:
+            running.wait(timeout=0.25)
+        except subprocess.TimeoutExpired:
+            now, begun = time.monotonic(), _read(events)[1]
+            if begun != before:
+                before, since = begun, now
+            if begun and now - since > limits.check_s + limits.grace_s:
+                return f"{begun} did not end within {limits.check_s:g} s"
+            if now - start > limits.all_s:
+                at = f", at {begun}" if begun else ""
+                return f"the checks did not end within {limits.all_s:g} s{at}"
+        else:
+            return ""
+
+
+def _read(events: Path) -> tuple[tuple[Check, ...], str]:
+    """The checks that have ended, and the one that has begun and not ended."""
+    each: list[Check] = []
+    begun = ""
+    lines = events.read_text().splitlines(keepends=True) if events.exists() else []
+    for line in lines:
+        if not line.endswith("\n"):
+            break  # half written
+        value = json.loads(line)
+        begun = value.get("began", "")
+        if not begun:
+            each.append(Check(**value))
+    return tuple(each), begun

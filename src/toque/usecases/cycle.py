@@ -21,8 +21,10 @@ from ..kitchen.api import Kitchen
 from ..kitchen.instance import Instance
 from ..kitchen.kitchenfile import Moment
 from ..kitchen.machine import Machine
+from ..kitchen.outcome import Result
 from ..kitchen.rung import Rung
 from ..kitchen.subject import in_kitchen
+from ..kitchen.verify import USUAL, Limits, run_verify
 from ..node.model import Report
 from ..node.wire import report_json
 from . import deploy as deploying
@@ -40,7 +42,8 @@ AGAIN_S = 0.3
 @dataclass(frozen=True)
 class Means:
     """What a cycle works with.  ``say`` is told each move, ``watch`` the events of each run,
-    ``summed`` how one ended; ``stoppable`` holds what may ask a run to stop."""
+    ``summed`` how one ended, ``judged`` how the checks of an instance went; ``stoppable`` holds
+    what may ask a run to stop; ``limits`` are those of checks."""
 
     kitchen: Kitchen
     environ: Mapping[str, str]
@@ -50,6 +53,8 @@ class Means:
     watch: Watch
     summed: Callable[[str, Report], None]
     stoppable: Callable[[], AbstractContextManager[Stop]]
+    judged: Callable[[Instance, Result], None] = lambda instance, result: None
+    limits: Limits = USUAL
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Converged:
 class Tested:
     """How a whole test went, from nothing to the last check; ``seconds`` of wall time."""
 
-    result: verify.Result
+    result: Result
     drivers: tuple[str, ...]
     seconds: float
     machines: tuple[Machine, ...] = field(default=(), repr=False)
@@ -95,7 +100,7 @@ def setup(means: Means, instance: Instance, *, driver: str = "") -> None:
         _set_up(means, instance, driver)
 
 
-def check(means: Means, instance: Instance, *, driver: str = "") -> verify.Result:
+def check(means: Means, instance: Instance, *, driver: str = "") -> Result:
     """Run the suite's checks; what they need is made first.
 
     Raises ``Failed``: ``kitchen-verify-failed``, ``kitchen-no-checks``.
@@ -249,7 +254,7 @@ def _set_up(means: Means, instance: Instance, driver: str) -> None:
         _reached(means, instance, "set-up")
 
 
-def _verified(means: Means, instance: Instance, *, within_s: float = 0.0) -> verify.Result:
+def _verified(means: Means, instance: Instance, *, within_s: float = 0.0) -> Result:
     """Run the checks until they pass, for ``within_s`` seconds: what starts at boot needs time."""
     machines = {
         member.name or instance.suite: in_kitchen(api.find(means.kitchen, member.machine))
@@ -258,11 +263,12 @@ def _verified(means: Means, instance: Instance, *, within_s: float = 0.0) -> ver
     until = time.monotonic() + within_s
     with _towards(means, instance, Rung("set-up")):
         _hooks(means, instance, "before_verify")
-        result = verify.run_verify(machines, instance.checks, means.environ)
-        while not result.ok and not result.broken and time.monotonic() < until:
+        result = run_verify(machines, instance.checks, means.environ, limits=means.limits)
+        while result.worth_a_retry and time.monotonic() < until:
             time.sleep(AGAIN_S)
-            result = verify.run_verify(machines, instance.checks, means.environ)
+            result = run_verify(machines, instance.checks, means.environ, limits=means.limits)
         means.say(result.output.rstrip())
+        means.judged(instance, result)
         verify.require(result)
         _hooks(means, instance, "after_verify")
     _reached(means, instance, "verified")

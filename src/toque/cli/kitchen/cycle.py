@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ... import bootstrap
 from ...errors import AskedWrongly
-from ...kitchen import api
+from ...kitchen import api, junit
 from ...kitchen.instance import Instance
+from ...kitchen.outcome import Result
+from ...kitchen.verify import USUAL, Limits
 from ...usecases import cycle
 from ...usecases.cycle import Means
-from ..asked import json_option, stoppable, tell, verbose_option
+from ..asked import checks_options, json_option, stoppable, tell, verbose_option
 from ..show import Shown
 from . import children
 from .suites import driver_option, picked, suites_argument
@@ -35,6 +39,8 @@ class Asked:
     concurrency: int
     as_json: bool
     verbose: bool = False
+    report: Path | None = None
+    limits: Limits = USUAL
 
 
 def cold_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -139,17 +145,29 @@ def setup(words: tuple[str, ...], driver: str, concurrency: int, as_json: bool) 
 @suites_argument
 @driver_option
 @concurrency_option
+@checks_options
 @json_option
-def verify(words: tuple[str, ...], driver: str, concurrency: int, as_json: bool) -> None:
+def verify(
+    words: tuple[str, ...],
+    *,
+    driver: str,
+    concurrency: int,
+    report: Path | None,
+    limits: Limits,
+    as_json: bool,
+) -> None:
     """Run SUITE's checks against its machines.  A suite without a check fails.
 
     What the checks need is made first: machines, converged.
+
+    toque kitchen verify --junit report.xml
     """
 
     def verified(means: Means, one: Instance) -> Said:
         return cycle.check(means, one, driver=driver).as_json()
 
-    asked = Asked("verify", words, _flags(driver=driver), concurrency, as_json)
+    flags = (*_flags(driver=driver), *_limited(limits))
+    asked = Asked("verify", words, flags, concurrency, as_json, report=report, limits=limits)
     _each(asked, verified, _nothing_more)
 
 
@@ -159,6 +177,7 @@ def verify(words: tuple[str, ...], driver: str, concurrency: int, as_json: bool)
 @concurrency_option
 @cold_option
 @click.option("--keep", is_flag=True, help="Leave the machines there when all went well, too.")
+@checks_options
 @json_option
 def test(
     words: tuple[str, ...],
@@ -167,6 +186,8 @@ def test(
     concurrency: int,
     cold: bool,
     keep: bool,
+    report: Path | None,
+    limits: Limits,
     as_json: bool,
 ) -> None:
     """The whole cycle, from new machines to their removal.
@@ -187,8 +208,9 @@ def test(
             **done.result.as_json(),
         }
 
-    flags = _flags(driver=driver, cold=cold, keep=keep)
-    _each(Asked("test", words, flags, concurrency, as_json), tested, _tested)
+    flags = (*_flags(driver=driver, cold=cold, keep=keep), *_limited(limits))
+    asked = Asked("test", words, flags, concurrency, as_json, report=report, limits=limits)
+    _each(asked, tested, _tested)
 
 
 @click.command()
@@ -237,23 +259,48 @@ def _flags(**given: str | bool) -> tuple[str, ...]:
     return tuple(words)
 
 
+def _limited(limits: Limits) -> tuple[str, ...]:
+    if limits == USUAL:
+        return ()
+    return (f"--limit={limits.check_s:g}", f"--limit-all={limits.all_s:g}")
+
+
 def _each(asked: Asked, do: Rung, shown: Callable[[Said], str]) -> None:
     """Do something with each instance that is meant: here for one, else in children."""
     chosen = picked(asked.words)
     if len(chosen) > 1:
-        ended = children.run(
-            (asked.command, *asked.flags),
-            [one.name for one in chosen],
-            abreast=asked.concurrency,
-            quiet=asked.as_json,
-        )
+        with _reports(asked.report) as more:
+            ended = children.run(
+                (asked.command, *asked.flags, *more),
+                [one.name for one in chosen],
+                abreast=asked.concurrency,
+                quiet=asked.as_json,
+            )
         if asked.as_json:
             tell({"instances": [one.said for one in ended]})
         children.require(ended)
         return
+
+    def judged(one: Instance, result: Result) -> None:
+        if asked.report is not None:
+            file = asked.report / f"{one.name}.xml" if asked.report.is_dir() else asked.report
+            junit.write(file, {one.name: result})
+
     with _means(quiet=asked.as_json, verbose=asked.verbose) as means:
-        said = {"instance": chosen[0].name, **do(means, chosen[0])}
+        told = replace(means, judged=judged, limits=asked.limits)
+        said = {"instance": chosen[0].name, **do(told, chosen[0])}
     _tell([said], asked.as_json, shown)
+
+
+@contextmanager
+def _reports(file: Path | None) -> Iterator[Sequence[str]]:
+    """What children are told so that ``file`` has the reports of all of them in the end."""
+    if file is None:
+        yield ()
+        return
+    with tempfile.TemporaryDirectory(prefix="toque-junit-") as folder:
+        yield ["--junit", folder]
+        junit.merge(file, sorted(Path(folder).glob("*.xml")))
 
 
 def _tell(said: Sequence[Said], as_json: bool, shown: Callable[[Said], str]) -> None:
