@@ -144,6 +144,8 @@ def test_workers_and_schedules_are_units_of_the_release(plan_of: Compile) -> Non
     assert as_root == {f"{release}-tidy-due.service"}
     ask = f"ExecStart=/bin/systemctl --no-block start {release}-tidy.service\n"
     assert ask in units[f"{release}-tidy-due.service"]
+    endless = {name for name, text in units.items() if "StartLimitIntervalSec=0\n" in text}
+    assert endless == {name for name in units if "-mail-" not in name}
 
 
 def test_app_without_migrations_has_no_such_step(plan_of: Compile) -> None:

@@ -60,7 +60,8 @@ def _schedule(app: App, here: Layout, name: str, schedule: Schedule) -> dict[str
     the job; asking for one that runs does nothing.
     """
     waits = schedule.while_running == "wait"
-    about = f"Description={app.name}, job {name}, release {here.id}"
+    # How often it may be due is the schedule's to say: systemd would stop at five times in 10 s.
+    about = [f"Description={app.name}, job {name}, release {here.id}", "StartLimitIntervalSec=0"]
     job = job_unit(app.name, here.id, name)
     asking = job_unit(app.name, here.id, name, "-due.service")
     # A run of the release before may still go on: with skip that is reason enough to do nothing.
@@ -68,11 +69,11 @@ def _schedule(app: App, here: Layout, name: str, schedule: Schedule) -> dict[str
     command = f"{FLOCK}{busy} {_lock(here, name)} {_command(here, schedule.command)}"
     units = {
         job: _text(
-            ("Unit", [about]),
+            ("Unit", about),
             ("Service", ["Type=oneshot", f"ExecStart={command}", *_account(app, here)]),
         ),
         job_unit(app.name, here.id, name, ".timer"): _text(
-            ("Unit", [about]),
+            ("Unit", about),
             ("Timer", [f"OnCalendar={schedule.at}", "AccuracySec=1s",
                        f"Unit={job if waits else asking}"]),
             ("Install", ["WantedBy=timers.target"]),
@@ -80,7 +81,7 @@ def _schedule(app: App, here: Layout, name: str, schedule: Schedule) -> dict[str
     }  # fmt: skip
     if not waits:
         ask = f"ExecStart=/bin/systemctl --no-block start {job}"
-        units[asking] = _text(("Unit", [about]), ("Service", ["Type=oneshot", ask]))
+        units[asking] = _text(("Unit", about), ("Service", ["Type=oneshot", ask]))
     return units
 
 
