@@ -121,7 +121,7 @@ class Desk:
             os.close(its)
             said = read_terminal(ours)
         else:
-            said = process.communicate(timeout=100)[0]
+            said = process.communicate(timeout=500)[0]
         with os.fdopen(reader) as file:
             told = json.loads(file.read())
         out = said.decode("utf-8", "surrogateescape")

@@ -24,7 +24,7 @@ SIDE_BY_SIDE = 4
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can be tricked as root"),
-    pytest.mark.timeout(240 + 10 * SECONDS),
+    pytest.mark.timeout(900 + 10 * SECONDS),
 ]
 
 

@@ -38,7 +38,7 @@ class Real:
             ["supervisord", "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self.client = Client(str(top / "s"))
-        for _ in range(400):
+        for _ in range(2400):
             if (top / "s").exists():
                 return
             time.sleep(0.05)
@@ -85,7 +85,7 @@ def running(tmp_path):
     made.end()
 
 
-def program(name, command="/bin/sleep 60", **settings):
+def program(name, command="/bin/sleep 600", **settings):
     rest = {"autostart": "false", "startsecs": 0, **settings}
     lines = "".join(f"{key}={value}\n" for key, value in rest.items())
     return f"[program:{name}]\ncommand={command}\n{lines}"
@@ -96,7 +96,7 @@ def state(one, name="toy"):
 
 
 def until(one, *states, name="toy"):
-    for _ in range(400):
+    for _ in range(2400):
         found = one.client.programs()[name]
         if found.state in states:
             return found
@@ -117,7 +117,7 @@ def test_a_text_is_named_until_it_is_added_and_again_when_it_changes(one):
     one.client.add("toy")
     assert one.client.reread() == frozenset()
     assert fault(one.client.add, "toy") == "ALREADY_ADDED"
-    one.write("toy", program("toy", "/bin/sleep 61"))
+    one.write("toy", program("toy", "/bin/sleep 601"))
     assert one.client.reread() == {"toy"}
     one.client.remove("toy")
     assert one.client.programs() == {}
@@ -147,7 +147,7 @@ def test_one_that_is_enabled_starts_when_it_is_added(one):
 
 def test_a_start_has_a_process_at_once_and_its_end_is_seen(running):
     """What the rehearsal of a release stands on: no start goes by unseen."""
-    running.write("toy", program("toy", "/bin/sleep 1", startsecs=60, startretries=9))
+    running.write("toy", program("toy", "/bin/sleep 2", startsecs=600, startretries=9))
     running.client.reread()
     running.client.add("toy")
     running.client.start("toy")
@@ -161,14 +161,14 @@ def test_a_start_has_a_process_at_once_and_its_end_is_seen(running):
 
 
 def test_one_that_had_proved_itself_is_started_again_as_another_process(running):
-    running.write("toy", program("toy", "/bin/sleep 60", autorestart="true"))
+    running.write("toy", program("toy", "/bin/sleep 600", autorestart="true"))
     running.client.reread()
     running.client.add("toy")
     running.client.start("toy")
     first = until(running, "RUNNING")
     running.client.signal("toy", "KILL")
 
-    for _ in range(400):
+    for _ in range(2400):
         found = running.client.programs()["toy"]
         if found.pid not in (0, first.pid):
             return
@@ -177,7 +177,7 @@ def test_one_that_had_proved_itself_is_started_again_as_another_process(running)
 
 
 def test_one_that_waits_for_its_next_try_stops_at_once(running):
-    running.write("toy", program("toy", "/bin/false", startsecs=60, startretries=9))
+    running.write("toy", program("toy", "/bin/false", startsecs=600, startretries=9))
     running.client.reread()
     running.client.add("toy")
     running.client.start("toy")

@@ -24,11 +24,14 @@ CLEAN = ("test_setup.py", "test_secrets.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Set-up alone takes longer than the limit for a quick test."""
+    """Set-up alone takes longer than the limit for a quick test.
+
+    A limit ends what hangs: it is many times what a test takes, on a slow machine, too.
+    """
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here) and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(900))
     items.sort(
         key=lambda item: CLEAN.index(item.path.name) if item.path.name in CLEAN else len(CLEAN)
     )

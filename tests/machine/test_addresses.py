@@ -22,7 +22,7 @@ def asked(site: Site, host: str) -> tuple[int, str]:
 
 def settled(site: Site, status: int) -> None:
     """Wait until a stranger has it each time: nginx's earlier workers may still take a request."""
-    until(lambda: all(asked(site, "evil.example")[0] == status for _ in range(20)), 20)
+    until(lambda: all(asked(site, "evil.example")[0] == status for _ in range(20)))
 
 
 def test_a_name_is_served_by_its_own_site_or_not_at_all(site: Site) -> None:

@@ -61,7 +61,7 @@ class Shop:
 
 
 @pytest.mark.requirement("R24", "R29", "R34", "R36", "R50")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_no_broken_release_reaches_a_visitor(
     site: Site, record_property: Callable[[str, object], None]
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 from machine_site import environ_in, kitchen_in, require
 from toque.kitchen import api
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 KEYS = {
     "machine", "address", "url", "driver", "image_s", "create_s", "setup_s",

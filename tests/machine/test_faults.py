@@ -12,7 +12,7 @@ import pytest
 from faults import FAULTS, PAGES, Fault, Ill
 from machine_site import Site
 
-QUICK = "\n[layers.web.attributes.thena_infra]\nanswer_within_s = 2\n\n[nodes.web1]"
+QUICK = "\n[layers.web.attributes.thena_infra]\nanswer_within_s = 3\n\n[nodes.web1]"
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def judged(fault: Fault, told: dict[str, Any]) -> tuple[bool, list[str]]:
     return right, wrong
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.requirement("R49", "R53", "R14")
 def test_the_doctor_names_the_cause_of_each_fault(
     ill: Ill, record_property: Callable[[str, object], None]

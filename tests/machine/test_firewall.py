@@ -94,7 +94,7 @@ def test_a_run_that_is_killed_meanwhile_is_undone_by_systemd(project: SmallProje
     )
 
     with project.begun() as converge:
-        until(lambda: "8080" in project.sh("nft list table inet toque"), 60)
+        until(lambda: "8080" in project.sh("nft list table inet toque"))
         project.sh("pkill -KILL python3; nft delete table inet trap")
         converge.wait(60)
 

@@ -12,7 +12,7 @@ from chef_corpus import CORPUS
 from machine_site import environ_in, kitchen_in, require, toque
 from toque.kitchen import api
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 MACHINE = "cookbooks-default"
 

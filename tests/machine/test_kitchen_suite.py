@@ -14,7 +14,7 @@ import pytest
 from machine_site import EXAMPLES, environ_in, kitchen_in, require, toque
 from toque.kitchen import api
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 MACHINE = "thena-infra-default"
 

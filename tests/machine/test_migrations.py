@@ -47,9 +47,9 @@ def sql(site: Site, text: str) -> str:
 def holding(site: Site, unit: str, text: str) -> None:
     """A session of somebody else, which keeps what ``text`` takes until it is stopped."""
     argv = ["systemd-run", "--quiet", f"--unit={unit}", "--uid=thena", f"--setenv=PGAPPNAME={unit}"]
-    site.run([*argv, "sh", "-c", f"(echo '{text}'; sleep 120) | psql -d thena"])
+    site.run([*argv, "sh", "-c", f"(echo '{text}'; sleep 900) | psql -d thena"])
     asked = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle%' AND application_name = "
-    until(lambda: sql(site, f"{asked}'{unit}'") == "1", 10)
+    until(lambda: sql(site, f"{asked}'{unit}'") == "1")
 
 
 def commit(site: Site, number: int, upgrade: str, downgrade: str = "pass") -> str:
@@ -115,13 +115,13 @@ def test_a_migration_from_verdict_to_rollback(migrating: Site) -> None:
 def test_an_owner_that_is_killed_blocks_nobody(migrating: Site) -> None:
     site = migrating
     old = site.served()
-    commit(site, 3, 'op.execute("SELECT pg_sleep(100)")')
+    commit(site, 3, 'op.execute("SELECT pg_sleep(600)")')
     argv = [sys.executable, "-m", "toque", "deploy", "thena", "--ref", site.publish(), "--json"]
     deploy = subprocess.Popen(
         argv, cwd=site.space.directory, env=dict(site.environ), stdout=subprocess.PIPE, text=True
     )
-    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(100)%'"
-    until(lambda: sql(site, sleeping) == "1", 30)
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'"
+    until(lambda: sql(site, sleeping) == "1")
 
     owner = json.loads(site.out("cat", "/var/lib/toque/apps/thena.migrating"))
     label = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'toque %'"
@@ -134,9 +134,9 @@ def test_an_owner_that_is_killed_blocks_nobody(migrating: Site) -> None:
     holder = next(p for p in site.processes_of("thena") if "toque thena" in " ".join(p.argv))
     site.run(["kill", "-9", str(holder.pid)])
 
-    said = json.loads(deploy.communicate(timeout=60)[0].splitlines()[-1])
+    said = json.loads(deploy.communicate(timeout=240)[0].splitlines()[-1])
     assert said["error"]["code"] == "migration-failed", said
-    until(lambda: sql(site, sleeping) == "0", 10)
+    until(lambda: sql(site, sleeping) == "0")
     assert sql(site, f"SELECT pg_try_advisory_lock({LOCK})") == "t"
     assert site.run(["test", "-e", "/var/lib/toque/apps/thena.migrating"], check=False).returncode
     assert site.served() == old

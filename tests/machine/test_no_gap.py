@@ -10,7 +10,7 @@ DEPLOYS = {"nspawn": 10, "chroot": 3}  # each about as long as the ten take with
 
 
 @pytest.mark.requirement("R10", "R37")
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_deploys_under_load_lose_no_request(site: Site):
     site.deploy()
     nginx = site.nginx()

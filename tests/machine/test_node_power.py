@@ -46,7 +46,7 @@ def fragile(disk: PowerDisk, tmp_path: Path) -> Iterator[Site]:
         api.destroy(site.kitchen, site.machine.name)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_power_cut_at_each_step_of_a_deploy(
     fragile: Site,
     disk: PowerDisk,
@@ -72,7 +72,7 @@ def test_power_cut_at_each_step_of_a_deploy(
 
         began = time.monotonic()
         api.start(site.kitchen, site.machine.name)
-        until(site.answers, 60)
+        until(site.answers)
         boots.append(time.monotonic() - began)
         now = site.served()
         assert now in (before, new), kind

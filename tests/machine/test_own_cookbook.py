@@ -13,7 +13,7 @@ from source_tree import ROOT
 from toque.kitchen import api
 from typed_guide import Command, Terminal, minutes, steps
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 GUIDE = ROOT / "docs" / "guides" / "own-cookbook.md"
 MACHINE = "motd-default"
 

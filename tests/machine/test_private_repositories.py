@@ -157,7 +157,7 @@ def test_what_goes_bad_later_is_named_and_the_old_release_serves(
     trusted.let_in((tmp_path / "mine.pub").read_text().strip())
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent")])
     try:
-        until((tmp_path / "agent").exists, 5)
+        until((tmp_path / "agent").exists)
         environ = {"SSH_AUTH_SOCK": str(tmp_path / "agent")}
         subprocess.run(["ssh-add", "-q", str(mine)], check=True, env={**os.environ, **environ})
         done = site.toque("deploy", "thena", "--ref", "main", "--json", environ=environ)

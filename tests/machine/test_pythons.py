@@ -33,7 +33,7 @@ RELEASES = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
 PYENV = Path("/root/.pyenv/versions")
 SECRET = "a secret that is long enough"
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def on_this_host(python: str, folder: Path, why: str) -> Transport:

@@ -65,7 +65,7 @@ def test_a_small_one_goes_online(
     record_property("figure", f"{HTTPBIN} {HTTPBIN.version}: first 200 after {seconds:.1f} s")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("app", OTHERS, ids=str)
 def test_others_go_online(
     app: RealApp,

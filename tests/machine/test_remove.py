@@ -54,7 +54,7 @@ def fresh(kitchen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield made
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_a_machine_is_as_it_was_before(fresh: Fresh) -> None:
     before = things(fresh)
     folder = fresh.project("django")
@@ -70,7 +70,7 @@ def test_a_machine_is_as_it_was_before(fresh: Fresh) -> None:
     assert fresh.sh("ls /var/backups | grep ^toque-").count("\n") == 1
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_what_was_there_before_stays_and_serves_all_the_time(fresh: Fresh) -> None:
     fresh.sh(
         "apt-get install -y -q --no-install-recommends nginx-light >/dev/null;"

@@ -114,7 +114,7 @@ def test_cases(kind: str, run: Run) -> None:
     judge(kind, run(kind))
 
 
-@pytest.mark.timeout(900)  # makes the image of a release that was not used before
+@pytest.mark.timeout(1800)  # makes the image of a release that was not used before
 @pytest.mark.parametrize("kind", ["apt_pin", "apt_repository", "package"])
 def test_cases_of_apt_on_other_releases(kind: str, other_release: Run) -> None:
     judge(kind, other_release(kind))

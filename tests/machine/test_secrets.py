@@ -26,7 +26,7 @@ from machine_site import Site
 from toque.fleet.secrets import SecretStore
 from toque.kitchen import api
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 CHATTERER = '''
 """Prints what it was started with, as programs that die sometimes do, and dies."""
@@ -243,7 +243,7 @@ class watched:  # noqa: N801 - a context manager, used as a word
         return self.found
 
     def __exit__(self, *why: object) -> None:
-        out, _ = self.process.communicate(timeout=30)
+        out, _ = self.process.communicate(timeout=240)
         self.found.update(json.loads(out))
 
 

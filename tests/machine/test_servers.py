@@ -71,7 +71,7 @@ def test_asgi_servers_lose_nothing_under_load(site: Site, server: str):
                 assert line.ask("before") == f"{old} before"
             site.commit({"CHANGES": f"{server} {number}\n"})
             deployed = pool.submit(site.deploy)
-            until(lambda: site.served() == site.head, 60)
+            until(lambda: site.served() == site.head)
             if line is not None:  # it goes on where it began, for as long as the old release drains
                 assert line.ask("after") == f"{old} after"
                 assert line.close() == 1000

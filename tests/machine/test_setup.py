@@ -137,7 +137,7 @@ def test_a_changed_site_is_a_reload(site: Site):
     assert "client_max_body_size 7m;" in site.out("cat", "/etc/nginx/sites-enabled/thena")
     assert site.nginx() == before
     # The old workers leave when they have answered what they had begun.
-    until(lambda: not workers & {p.pid for p in site.processes_of("www-data")}, 30)
+    until(lambda: not workers & {p.pid for p in site.processes_of("www-data")})
     assert site.processes_of("www-data")
     assert site.answers()
 

@@ -126,7 +126,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         assert SSHD is not None
         process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL)
         running.append(process)
-        for _ in range(500):
+        for _ in range(6000):
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break

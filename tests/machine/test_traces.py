@@ -20,14 +20,14 @@ import pytest
 
 import manifest
 import strace
-from machine_site import Site
+from machine_site import Site, until
 from manifest import Entries, Entry
-from onlooker import USER, looked_on
+from onlooker import FOUND, USER, looked_on
 from strace import Call
 from toque.fleet.secrets import SecretStore
 from toque.kitchen import api
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 Record = Callable[[str, object], None]
 
@@ -208,20 +208,22 @@ def test_another_user_sees_what_is_planted(story: Story) -> None:
     site = story.site
     unit = "/run/systemd/system/planted.service"
     text = f"[Service]\nEnvironment=PASSWORD={CANARY}\nExecStart=/bin/sleep 60\n"
+    kinds = {"arguments", "environments", "units", "files"}
     with looked_on(site, {"canary": CANARY}, ("/run/planted",)) as seen:
         site.run(["mkdir", "/run/planted"])
         site.write("/run/planted/file", f"a {CANARY}")
         site.write(unit, text)
         site.run(["chmod", "600", unit])
         site.run(["systemctl", "start", "planted"])
-        wait = ["python3", "-c", "import time; time.sleep(1)"]
-        site.run([*wait, CANARY])
-        site.run(["env", f"PASSWORD={CANARY}", *wait], user=USER)
+        stays = "exec python3 -c 'import time; time.sleep(600)' planted"
+        site.run(["sh", "-c", f"({stays} {CANARY}) >/dev/null 2>&1 &"])
+        mine = f"(export PASSWORD={CANARY}; {stays}) >/dev/null 2>&1 &"
+        site.run(["sh", "-c", mine], user=USER)
+        until(lambda: set(site.out("ls", FOUND).split()) == kinds)
+    site.run(["pkill", "-f", "sleep.600. planted"])
     site.run(["systemctl", "stop", "planted"])
 
-    assert {kind for kind, _, _ in seen["hits"]} == {
-        "arguments", "environments", "units", "files",
-    }  # fmt: skip
+    assert {kind for kind, _, _ in seen["hits"]} == kinds
 
 
 # --- IN-1 -----------------------------------------------------------------------------------------

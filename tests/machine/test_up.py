@@ -28,7 +28,7 @@ def fresh(kitchen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def answer(fresh: Fresh, port: int) -> str:
     """What the machine's own visitor gets, once somebody answers."""
     url = f"http://{fresh.machine.address}:{port}/"
-    for _ in range(50):
+    for _ in range(1200):
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=20) as page:
             return str(page.read().decode())
         time.sleep(0.1)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from machine_site import Site
+from machine_site import PATIENCE_S, Site
 
 # Appended to wsgi.py: pages that misbehave, and an engine that does not ask before use.
 PAGES = """
@@ -46,14 +46,20 @@ def one():
                 while s.recv(4096): pass
         except OSError: time.sleep(0.05)
 for _ in range(150): threading.Thread(target=one, daemon=True).start()
-time.sleep(60)
+time.sleep(600)
 """
 
-FLOODED = "systemd-run -q --unit=flood --collect python3 /root/flood.py {socket}; sleep 1"
-
-PATIENCE_S = 60.0  # for what comes at once on a machine that has nothing else to do
+FLOODED = "systemd-run -q --unit=flood --collect python3 /root/flood.py {socket}; "
 
 Do = Callable[["Ill"], None]
+
+
+def come(test: str) -> str:
+    """A shell's wait until ``test`` succeeds; after a minute it goes on without."""
+    return "for i in $(seq 600); do " + test + " && break; sleep 0.1; done"
+
+
+FLOODED += come("ss -Hxl src {socket} | awk '$3 >= 100 {{ full = 1 }} END {{ exit !full }}'")
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class Ill:
 
     def get(self, path: str) -> int:
         try:
-            return self.site.http(path, timeout_s=8).status
+            return self.site.http(path).status
         except Exception:  # noqa: BLE001 - a fault is what is wanted
             return 0
 
@@ -137,8 +143,13 @@ AGAIN = "systemctl stop --no-block {unit}; sleep 0.1; systemctl kill --signal=KI
 AGAIN += "systemctl reset-failed {unit}; systemctl start {unit}"
 
 # Its first attempt is over: until then the app is only starting.
-GIVEN_UP = "for i in $(seq 80); do test $(systemctl show -P NRestarts {unit}) != 0 && break; "
-GIVEN_UP += "sleep 0.1; done"
+GIVEN_UP = come("test $(systemctl show -P NRestarts {unit}) != 0")
+# Each of its two workers has loaded the app.
+LOADED = "journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID {unit})"
+LOADED = come("test $(" + LOADED + " | grep -c '^WSGI app 0 .* ready') -ge 2")
+# nginx starts new workers, then tells the old ones to end: their titles change.
+WORKERS = "pgrep -f '^nginx: worker process$'"
+RELOAD = f"W=$({WORKERS} | head -n 1); nginx -s reload; " + come(f'! {WORKERS} | grep -qx "$W"')
 
 
 def restart(ill: Ill) -> None:
@@ -156,10 +167,9 @@ def moved(path: str, then: str = "true") -> tuple[Do, Do]:
 
 def edited(expression: str) -> tuple[Do, Do]:
     """nginx's site, changed and loaded; then as before."""
-    load = "nginx -s reload; sleep 0.2"
     return (
-        shell("cp {conf} /root/site.kept; sed -i '" + expression + "' {conf}; " + load),
-        shell("cp /root/site.kept {conf}; " + load),
+        shell("cp {conf} /root/site.kept; sed -i '" + expression + "' {conf}; " + RELOAD),
+        shell("cp /root/site.kept {conf}; " + RELOAD),
     )
 
 
@@ -214,7 +224,11 @@ def no_domains(ill: Ill) -> None:
 
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'thena'"
 LOCK = "systemd-run -q --unit=locker --collect --uid=postgres psql -d thena -c 'BEGIN; "
-LOCK += "LOCK TABLE arcs; SELECT pg_sleep(60)'; sleep 0.3"
+LOCK += "LOCK TABLE arcs; SELECT pg_sleep(600)'; "
+LOCK += come(
+    'runuser -u postgres -- psql -XAtqd thena -c "SELECT mode FROM pg_locks WHERE granted '
+    "AND relation = 'arcs'::regclass\" | grep -q AccessExclusive"
+)
 UNLOCK = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%LOCK TABLE%'"
 UNLOCK += " AND pid <> pg_backend_pid()"
 CERTIFICATE = """
@@ -226,14 +240,13 @@ openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=th
 openssl ca -batch -selfsign -config ca.conf -keyfile thena.key -in thena.csr -out thena.crt \
     -startdate 20250101000000Z -enddate 20250201000000Z
 """
-HOLD_PORT = (
-    "systemctl stop nginx; systemd-run -q --unit=holder --collect python3 -m http.server 80; "
-    "sleep 0.4; systemctl start nginx"
-)
+HOLD_PORT = "systemctl stop nginx; "
+HOLD_PORT += "systemd-run -q --unit=holder --collect python3 -m http.server 80; "
+HOLD_PORT += come("ss -Hltn 'sport = :80' | grep -q .") + "; systemctl start nginx"
 FEW = "mkdir -p /run/systemd/system/{unit}.d; printf '[Service]\\nLimitNOFILE=12\\n' > "
-FEW += "/run/systemd/system/{unit}.d/few.conf; systemctl daemon-reload; " + AGAIN + "; sleep 1.5"
+FEW += "/run/systemd/system/{unit}.d/few.conf; systemctl daemon-reload; " + AGAIN + "; " + LOADED
 ENOUGH = "rm -r /run/systemd/system/{unit}.d; systemctl daemon-reload"
-DATABASE_READY = "for i in $(seq 50); do pg_isready -q && break; sleep 0.1; done"
+DATABASE_READY = come("pg_isready -q")
 FULL = "mount -t tmpfs -o size=1m,mode=750,uid=thena none {home}/shared; "
 FULL += "head -c 2M /dev/zero > {home}/shared/upload 2>/dev/null"
 UPLOAD = (
@@ -314,8 +327,8 @@ FAULTS: tuple[Fault, ...] = (
           shell("systemctl stop holder; systemctl reset-failed nginx; systemctl start nginx")),
     Fault("wrong upstream", ("upstream-wrong",), *edited("s|app.sock|old.sock|")),
     Fault("site removed", ("site-missing",),
-          shell("mv {conf} /root/site.kept; nginx -s reload; sleep 0.2"),
-          shell("mv /root/site.kept {conf}; nginx -s reload; sleep 0.2")),
+          shell("mv {conf} /root/site.kept; " + RELOAD),
+          shell("mv /root/site.kept {conf}; " + RELOAD)),
     Fault("nginx not in the group", ("nginx-not-in-group",),
           shell("gpasswd -d www-data thena; systemctl restart nginx"),
           shell("gpasswd -a www-data thena; systemctl restart nginx")),

@@ -112,7 +112,7 @@ class Forge:
         self.site.write(f"{TOP}/server.py", SERVER)
         self.sh(START)
         self.sh(f"systemd-run -q --unit forge-https --uid git /usr/bin/python3 {TOP}/server.py")
-        until(lambda: self.listening(SSH_PORT) and self.listening(HTTPS_PORT), 20)
+        until(lambda: self.listening(SSH_PORT) and self.listening(HTTPS_PORT))
 
     def listening(self, port: int) -> bool:
         ask = f"import socket; socket.create_connection(('{self.host}', {port}), 1)"
@@ -127,7 +127,7 @@ class Forge:
 
     def new_host_key(self) -> None:
         self.sh(f"{STOP}; rm {TOP}/host*; ssh-keygen -q -t ed25519 -N '' -f {TOP}/host; {START}")
-        until(lambda: self.listening(SSH_PORT), 10)
+        until(lambda: self.listening(SSH_PORT))
 
     def publish(self, name: str, work: str, *refs: str) -> None:
         """Make a repository of the forge hold ``refs`` (``HEAD:refs/heads/main``) of a clone."""

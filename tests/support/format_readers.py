@@ -102,7 +102,7 @@ def nginx(pairs):
 
 
 def asked(path):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         try:
             with socket.socket(socket.AF_UNIX) as connection:

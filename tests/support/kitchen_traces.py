@@ -18,7 +18,9 @@ def traces(kitchen: Kitchen, *folders: Path) -> list[str]:
     """
     tag, state = kitchen.store.tag, str(kitchen.store.state)
     found = [str(p) for p in kitchen.store.state.rglob("*")]
-    found += [str(p) for p in Path("/sys/fs/cgroup").glob(f"**/*{tag}*")]
+    # Groups of other kitchens come and go meanwhile; os.walk does not mind.
+    groups = (Path(top, name) for top, names, _ in os.walk("/sys/fs/cgroup") for name in names)
+    found += [str(path) for path in groups if tag in path.name]
     found += [str(p) for p in Path("/run/systemd/nspawn").glob(f"*/*{tag}*")]
     found += [str(p) for p in Path("/sys/class/net").glob(f"*{tag}*")]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()

@@ -17,6 +17,7 @@ from machine_site import Site, until
 
 USER = "nobody"
 READY, STOP = "/run/onlooker/ready", "/run/onlooker.stop"
+FOUND = "/run/onlooker/found"  # a file for each kind of place where something was found
 TOPS = ("/run", "/tmp", "/var/tmp", "/dev/shm", "/var/lib/toque", "/etc", "/srv", "/home")
 
 PROGRAM = r"""
@@ -30,6 +31,7 @@ def look(kind, where, data):
     for name, needle in needles.items():
         if needle in data:
             hits.add((kind, where, name))
+            open(f"{order['found']}/{kind}", "w").close()
 def read(path, most=1 << 22):
     with open(path, "rb") as file:
         return file.read(most)
@@ -75,14 +77,14 @@ print(json.dumps({"hits": sorted(hits), "counts": counts}))
 
 @contextmanager
 def looked_on(
-    site: Site, needles: Mapping[str, str], tops: Sequence[str] = TOPS, limit_s: float = 200.0
+    site: Site, needles: Mapping[str, str], tops: Sequence[str] = TOPS, limit_s: float = 900.0
 ) -> Iterator[dict[str, Any]]:
     """Looks while the block runs; the dict then holds ``hits`` and ``counts``."""
     seen: dict[str, Any] = {}
     order = {"needles": dict(needles), "tops": list(tops), "ready": READY, "stop": STOP,
-             "limit_s": limit_s}  # fmt: skip
-    site.run(["rm", "-f", READY, STOP])
-    site.run(["install", "-d", "-o", USER, "/run/onlooker"])
+             "limit_s": limit_s, "found": FOUND}  # fmt: skip
+    site.run(["rm", "-rf", READY, STOP, FOUND])
+    site.run(["install", "-d", "-o", USER, "/run/onlooker", FOUND])
 
     def look() -> None:
         done = site.run(
@@ -93,7 +95,7 @@ def looked_on(
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        until(lambda: site.run(["test", "-e", READY], check=False).returncode == 0, 20)
+        until(lambda: site.run(["test", "-e", READY], check=False).returncode == 0)
         yield seen
     finally:
         site.run(["touch", STOP])

@@ -249,10 +249,10 @@ def stoppable() -> Iterator[Stop]:
     def asked(number: int, frame: FrameType | None) -> None:
         if stop.asked:
             raise KeyboardInterrupt
+        stop.ask()  # before it is told: whoever reads it may press again at once
         click.echo(
             "stopping after this step (again to leave now; the node then ends alone)", err=True
         )
-        stop.ask()
 
     before = signal.signal(signal.SIGINT, asked)
     try:

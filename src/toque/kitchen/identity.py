@@ -13,6 +13,7 @@ from .machine import Machine
 from .process import tool, until
 from .state import replace
 
+GREET_S = 5.0  # for one greeting: a busy host's sshd begins late
 RESOLVED = Path("/run/systemd/resolve/resolv.conf")
 LOOK_S = 0.5
 DEAD_AFTER = 3  # looks at which it did not run; at one it may just restart
@@ -87,7 +88,7 @@ def wait_for_ssh(
     machine: Machine,
     console: Callable[[], str],
     runs: Callable[[], bool],
-    seconds: float = 60.0,
+    seconds: float = 180.0,
 ) -> None:
     """Return when the machine's SSH greets.  Raises ``Failed("kitchen-no-ssh")``, at once when
     the machine does not run any more."""
@@ -116,8 +117,7 @@ def wait_for_ssh(
 
 def greets(address: str, port: int) -> bool:
     try:
-        with socket.create_connection((address, port), timeout=1.0) as connection:
-            connection.settimeout(1.0)
+        with socket.create_connection((address, port), timeout=GREET_S) as connection:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False

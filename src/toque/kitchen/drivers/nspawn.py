@@ -33,6 +33,7 @@ from .overlay import mount, mounted, unmount
 # systemd(1): what `machinectl poweroff` and `reboot` send to the machine's first process.
 POWER_OFF = signal.SIGRTMIN + 4
 REBOOT = signal.SIGRTMIN + 5
+BOOT_S = 90.0  # for the first process; a second on a machine that has nothing else to do
 STOPPED_LOOK_S = 1.0  # how often a program that says nothing is looked at
 STOP_S = 95.0  # systemd itself waits up to 90 s for a process that ignores SIGTERM
 
@@ -201,13 +202,13 @@ class Nspawn:
         (folder / "keeper.json").write_text(json.dumps(settings))
         keeping = [sys.executable, "-I", keeper.__file__, str(folder / "keeper.json")]
         detached(keeping, folder / "keeper.id", folder / "keeper.log")
-        until(lambda: self._leader(machine) is not None or not with_argument(keeping[-1]), 20.0)
+        until(lambda: self._leader(machine) is not None or not with_argument(keeping[-1]), BOOT_S)
         if self._leader(machine) is None:
             self.kill(machine)
             raise Failed(
                 "kitchen-boot-failed",
                 f"machine {machine.name} did not boot",
-                expected="its first process with a network interface within 20 s",
+                expected=f"its first process with a network interface within {BOOT_S:g} s",
                 hint=f"toque kitchen destroy {machine.name}",
                 log=[
                     *self.console(machine).splitlines()[-10:],

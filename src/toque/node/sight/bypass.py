@@ -35,7 +35,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"hello\\n"})
 '''
-WITHIN_S = 6.0
+WITHIN_S = 15.0
 
 
 def bypass(system: System, app: str, host: str) -> Dict[str, Any]:
@@ -75,7 +75,7 @@ def bypass(system: System, app: str, host: str) -> Dict[str, Any]:
                 break
             system.sleep(0.1)
         said["log"] = init.log(unit, 20) if not said.get("works") else []
-        real = ask(socket_path(app, release), host, "/", timeout_s=2.0)
+        real = ask(socket_path(app, release), host, "/", timeout_s=WITHIN_S)
         said["app"] = real.said
         said["app_works"] = real.good
     except StepFailed as error:
