@@ -87,11 +87,11 @@ def resolver() -> str:
 def wait_for_ssh(
     machine: Machine,
     console: Callable[[], str],
-    runs: Callable[[], bool],
     seconds: float = 180.0,
+    runs: Callable[[], bool] = lambda: True,
 ) -> None:
     """Return when the machine's SSH greets.  Raises ``Failed("kitchen-no-ssh")``, at once when
-    the machine does not run any more."""
+    the machine does not run any more, where that can be seen."""
     looks = [time.monotonic()]  # when it was looked at; one that runs empties the list
 
     def over() -> bool:

@@ -151,7 +151,9 @@ class Chroot:
     def start(self, machine: Machine) -> None:
         if not self.running(machine):
             self._boot(machine)
-        identity.wait_for_ssh(machine, lambda: self.console(machine), lambda: self.running(machine))
+        identity.wait_for_ssh(
+            machine, lambda: self.console(machine), runs=lambda: self.running(machine)
+        )
 
     def _boot(self, machine: Machine) -> None:
         self.kill(machine)

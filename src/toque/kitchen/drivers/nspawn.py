@@ -178,7 +178,9 @@ class Nspawn:
     def start(self, machine: Machine) -> None:
         if not self.running(machine):
             self._boot(machine)
-        identity.wait_for_ssh(machine, lambda: self.console(machine), lambda: self.running(machine))
+        identity.wait_for_ssh(
+            machine, lambda: self.console(machine), runs=lambda: self.running(machine)
+        )
 
     def _boot(self, machine: Machine) -> None:
         folder = machine.folder
@@ -241,7 +243,9 @@ class Nspawn:
                 hint=f"toque kitchen destroy {machine.name}",
                 log=self.console(machine).splitlines()[-10:],
             )
-        identity.wait_for_ssh(machine, lambda: self.console(machine), lambda: self.running(machine))
+        identity.wait_for_ssh(
+            machine, lambda: self.console(machine), runs=lambda: self.running(machine)
+        )
 
     def kill(self, machine: Machine) -> None:
         self._quench(machine.folder, self._groups(machine))
