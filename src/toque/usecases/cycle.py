@@ -7,62 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from ..errors import Failed, ToqueError
-from ..fleet.node import Node
-from ..fleet.project import Project
 from ..kitchen import api, hooks, neighbours, rung, verify
-from ..kitchen.api import Kitchen
 from ..kitchen.instance import Instance
 from ..kitchen.kitchenfile import Moment
 from ..kitchen.machine import Machine
 from ..kitchen.outcome import Result
 from ..kitchen.rung import Rung
 from ..kitchen.subject import in_kitchen
-from ..kitchen.verify import USUAL, Limits, run_verify
-from ..node.model import Report
-from ..node.wire import report_json
-from . import deploy as deploying
-from . import layered
-from . import setup as setting
-from .converge import Stop, Watch
-from .place import Place
-from .site import Site
-from .suite import project_of
+from ..kitchen.verify import run_verify
+from .means import Converged, Means
 
 BACK_WITHIN_S = 60.0  # a machine that answers SSH again may still be starting its services
 AGAIN_S = 0.3
-
-
-@dataclass(frozen=True)
-class Means:
-    """What a cycle works with.  ``say`` is told each move, ``watch`` the events of each run,
-    ``summed`` how one ended, ``judged`` how the checks of an instance went; ``stoppable`` holds
-    what may ask a run to stop; ``limits`` are those of checks."""
-
-    kitchen: Kitchen
-    environ: Mapping[str, str]
-    open_site: Callable[[Project], Site]
-    connect: Callable[[Node, Path], Place]
-    say: Callable[[str], None]
-    watch: Watch
-    summed: Callable[[str, Report], None]
-    stoppable: Callable[[], AbstractContextManager[Stop]]
-    judged: Callable[[Instance, Result], None] = lambda instance, result: None
-    limits: Limits = USUAL
-
-
-@dataclass(frozen=True)
-class Converged:
-    """``changed`` steps of all events on all machines."""
-
-    changed: int = 0
-    reports: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,57 +132,12 @@ def _created(means: Means, instance: Instance, driver: str) -> dict[str, Machine
 def _converged(means: Means, instance: Instance, *, new: bool = False) -> Converged:
     with _towards(means, instance, Rung("created")):
         _hooks(means, instance, "before_converge")
-        done = _run_events(means, instance, new)
+        from .suite_events import run  # brings the compiler along, which only this rung needs
+
+        done = run(means, instance, new=new)
         _hooks(means, instance, "after_converge")
     _reached(means, instance, "converged")
     return done
-
-
-def _run_events(means: Means, instance: Instance, new: bool) -> Converged:
-    project = project_of(instance)
-    site = means.open_site(project)
-    places = {n.name: means.connect(n, project.directory) for n in project.nodes.values()}
-    if new and not _hooked(instance) and instance.run[:1] == ("setup",):
-        places = {n: _layered(means, site, place) for n, place in places.items()}
-        machines = {m.name: api.find(means.kitchen, m.machine) for m in instance.members}
-        neighbours.introduce(means.kitchen, instance, machines)
-    reports: list[Report] = []
-
-    def ended(title: str, report: Report) -> None:
-        means.summed(title, report)
-        reports.append(report)
-
-    for event in instance.run:
-        if event == "deploy" and project.apps:
-            for app in project.apps.values():
-                on = [places[node.name] for node in project.nodes_of(app)]
-                before = [places[node.name] for node in project.balancers_of(app)]
-                if not on:
-                    continue
-                for one in deploying.deploy(
-                    site, app, on, balancers=before, watch=lambda _: means.watch, say=means.say
-                ):
-                    ended(f"{one.node} deploy {app.name}", one.report)
-            continue
-        for place in places.values():
-            with means.stoppable() as stop:
-                report = setting.setup(site, place, event=event, watch=means.watch, stop=stop)
-            ended(f"{place.node.name} {event}", report)
-    return Converged(sum(r.changed for r in reports), tuple(report_json(r) for r in reports))
-
-
-def _hooked(instance: Instance) -> bool:
-    """Whether a command of the user's has been at the new machines, which a layer would undo."""
-    return bool(instance.hooks_at("after_create") or instance.hooks_at("before_converge"))
-
-
-def _layered(means: Means, site: Site, place: Place) -> Place:
-    """The way to the machine, which may have been booted from a layer."""
-    machine = api.find(means.kitchen, place.node.kitchen)
-    again = layered.begin(
-        means.kitchen, machine, site, place, event="setup", say=means.say, watch=means.watch
-    )
-    return means.connect(place.node, site.project.directory) if again else place
 
 
 def _settled(instance: Instance, again: Converged) -> None:

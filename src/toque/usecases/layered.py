@@ -43,7 +43,7 @@ def begin(
     driver = api.layering(kitchen, machine)
     if driver is None:
         return False
-    steps = setting.plan(site, place, event=event, watch=_unseen).plan.steps
+    steps = setting.compiled(site, place, event=event).steps
     cut = max((n for n, step in enumerate(steps, 1) if step.kind == "package"), default=0)
     if not cut:
         return False
@@ -93,7 +93,3 @@ def _made(site: Site, place: Place, event: str, steps: int, watch: Watch) -> boo
     except ToqueError as error:
         return error.code == "run-stopped"
     return True
-
-
-def _unseen(told: Event) -> None:
-    """Nobody watches."""

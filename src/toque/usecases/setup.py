@@ -67,6 +67,12 @@ def plan(
     )
 
 
+def compiled(site: Site, place: Place, *, event: str = "setup") -> Plan:
+    """The plan that ``setup`` would apply now, made from the node's facts; nothing is run there."""
+    with carry.Session(place.transport, "check") as session:
+        return _parcel(session, site, place, at_once, event=event, only=()).plan
+
+
 def setup(
     site: Site,
     place: Place,

@@ -19,7 +19,7 @@ from ...kitchen.instance import Instance
 from ...kitchen.outcome import Result
 from ...kitchen.verify import USUAL, Limits
 from ...usecases import cycle
-from ...usecases.cycle import Means
+from ...usecases.means import Means
 from ..asked import checks_options, json_option, stoppable, tell, verbose_option
 from ..show import Shown
 from . import children
