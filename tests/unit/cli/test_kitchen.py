@@ -30,3 +30,29 @@ def test_name_of_nothing(
 
     assert ended.value.code == 2
     assert f"error [{code}]" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("R19")
+def test_a_suite_is_found_from_any_directory_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    below = tmp_path / "infra" / "checks" / "deep"
+    below.mkdir(parents=True)
+    (tmp_path / "infra" / "kitchen.toml").write_text("[suites.default]\n")
+    monkeypatch.setenv("TOQUE_KITCHEN_DIR", str(tmp_path / "kitchen"))
+    said = []
+    for folder, command in (
+        (below, "list"),
+        (tmp_path / "infra", "list"),
+        (tmp_path, "converge"),
+    ):
+        monkeypatch.chdir(folder)
+        with pytest.raises(SystemExit) as ended:
+            main(["kitchen", command])
+        said.append((ended.value.code, capsys.readouterr()))
+
+    assert [status for status, _ in said] == [0, 0, 2]
+    deep, here, outside = (printed for _, printed in said)
+    assert deep.out == here.out
+    assert "default" in deep.out
+    assert str(tmp_path) in outside.err

@@ -206,6 +206,7 @@ def test_another_file_than_the_locked_one_is_refused(repo: Repository, say: Say)
     assert left == [".gitignore"]
 
 
+@pytest.mark.requirement("R17")
 def test_a_lock_of_a_newer_toque_and_a_damaged_one_are_told(repo: Repository, say: Say) -> None:
     say("lock")
     file = repo.directory / "toque.lock"

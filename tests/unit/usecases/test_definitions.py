@@ -326,6 +326,7 @@ def test_what_is_wrong_with_a_manifest_is_told_with_its_file(
     assert caught.value.trouble.place in (f"{tmp_path}/a/pyproject.toml", "a_book/__init__.py:2")
 
 
+@pytest.mark.requirement("R17")
 @pytest.mark.parametrize(
     ("need", "suits"),
     [

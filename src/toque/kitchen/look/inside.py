@@ -20,6 +20,7 @@ from .text import Variables
 HTTP, HTTPS = 80, 443
 T = TypeVar("T")
 REMEMBERED = 20  # of what was seen last, shown when a check fails
+SHOWN = 3  # of several things that were seen at once
 
 
 class Inside:
@@ -187,7 +188,7 @@ class Inside:
         """
         self.held += check
         done = programs.run(self._ask, argv, stdin, user=user, timeout=timeout, check=check)
-        self._saw(f"run {' '.join(argv)}", f"ended with {done.code}")
+        self.seen.append(f"run {' '.join(argv)}: ended with {done.code}")
         return done
 
     def http(
@@ -279,7 +280,7 @@ class Inside:
 
         ``since`` is written as journalctl(1) has it; ``priority`` is the least that counts::
 
-            assert machine.journal("ssh", priority="err") == ()
+            assert machine.journal("ssh", priority="crit") == ()
             assert any("listening" in one.text for one in machine.journal("ssh"))
         """
         found = journal.journal(self._ask, unit, since, priority, lines)
@@ -309,5 +310,12 @@ class Inside:
         return self._through(what, *of)
 
     def _saw(self, what: str, found: T) -> T:
-        self.seen.append(f"{what}: {'not there' if found is None else found}")
+        self.seen.append(f"{what}: {_shown(found)}")
         return found
+
+
+def _shown(found: object) -> str:
+    if isinstance(found, tuple):
+        last = ", ".join(map(repr, found[-SHOWN:]))
+        return f"{len(found)}{', the last of them' * (len(found) > SHOWN)}: {last}"
+    return "not there" if found is None else repr(found)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from .ask import Ask
 from .program import output
+from .text import short
 
 PRIORITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")  # syslog(3)
 
@@ -20,6 +21,9 @@ class Message:
     unit: str
     priority: str
     text: str
+
+    def __repr__(self) -> str:
+        return f"<{self.time:%F %T} {self.unit} {self.priority}: {short(self.text)}>"
 
 
 def journal(ask: Ask, unit: str, since: str, priority: str, lines: int) -> tuple[Message, ...]:

@@ -17,6 +17,7 @@ import sys
 from typing import Any
 
 LARGEST = 8 << 20  # bytes of a file that are sent
+CHUNK = 256 << 10  # bytes that are read at once
 KINDS = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "directory",
@@ -55,13 +56,16 @@ def file(path: str) -> dict[str, Any] | None:
     import hashlib  # what not every question needs is imported by those that do
 
     kind = KINDS.get(stat.S_IFMT(info.st_mode), "other")
-    content, digest = b"", hashlib.sha256()
+    content: list[bytes] | None = []
+    digest = hashlib.sha256()
     if kind == "file":
-        with open(path, "rb") as opened:
-            content = opened.read(LARGEST + 1)
-            digest.update(content)
-            for more in iter(lambda: opened.read(1 << 20), b""):
-                digest.update(more)
+        size = 0
+        with open(path, "rb", buffering=0) as opened:
+            # Not more at once: a read of /proc/sys gets as much memory as it asks for.
+            for data in iter(lambda: opened.read(CHUNK), b""):
+                digest.update(data)
+                size += len(data)
+                content = [*content, data] if content is not None and size <= LARGEST else None
     return {
         "kind": kind,
         "owner": user_name(info.st_uid),
@@ -70,7 +74,7 @@ def file(path: str) -> dict[str, Any] | None:
         "target": os.readlink(path) if kind == "link" else "",
         "size": info.st_size,
         "sha256": digest.hexdigest() if kind == "file" else "",
-        "content": text_of(content) if len(content) <= LARGEST else None,
+        "content": None if content is None else text_of(b"".join(content)),
     }
 
 
@@ -190,10 +194,11 @@ def processes() -> list[dict[str, Any]]:
             with open(f"/proc/{pid}/status") as opened:
                 status = dict(line.split(":", 1) for line in opened if ":" in line)
             with open(f"/proc/{pid}/cmdline", "rb") as opened:
-                words = os.fsdecode(opened.read()).split("\0")[:-1]
+                # A program that renames itself, such as nginx, leaves zeros behind.
+                words = os.fsdecode(opened.read()).rstrip("\0").split("\0")
         except OSError:
             continue  # it has ended meanwhile
-        if words:
+        if words != [""]:
             uid = int(status["Uid"].split()[1])
             found.append({"pid": pid, "parent": int(status["PPid"]), "user": user_name(uid),
                           "name": status["Name"].strip(), "argv": words})  # fmt: skip
