@@ -131,7 +131,7 @@ def kitchen(tmp_path: Path, account: Any) -> api.Kitchen:
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every instance lets us in at once, and says what it has to."""
-    monkeypatch.setattr(identity, "wait_for_ssh", lambda machine, console, seconds: None)
+    monkeypatch.setattr(identity, "wait_for_ssh", lambda *words: None)
     monkeypatch.setattr(remote, "output", lambda machine, argv, stdin=b"": "ssh-ed25519 AAAAnew x")
 
 

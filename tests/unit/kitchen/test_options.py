@@ -30,6 +30,7 @@ def host(tmp_path: Path) -> Host:
         ({"port": "22x"}, "kitchen-bad-value", "port"),
         ({"host_key": "AAAA"}, "kitchen-bad-value", "host_key"),
         ({"host_key": "ssh-rsa AA\n* ssh-rsa BB"}, "kitchen-no-entry", ""),
+        ({"project": "toque.toml"}, "kitchen-bad-value", "project"),
         ({"key": "relative"}, "kitchen-bad-value", "key"),
         ({"key": "/nowhere/key"}, "kitchen-bad-value", "key"),
     ],

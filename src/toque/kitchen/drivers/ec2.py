@@ -85,7 +85,7 @@ class Ec2:
         machine = self._reached(spec, machine, instance)
         self.store.write(Record(spec, machine, ready=False))
         progress(f"machine {spec.name}: {instance['InstanceId']} runs at {machine.address}")
-        identity.wait_for_ssh(machine, lambda: self.console(machine), SSH_S)
+        self._answering(machine)
         host_key = remote.output(machine, ["sh"], NEW_HOST_KEY.encode())
         machine = replace(machine, host_key=" ".join(host_key.split()[:2]))
         (machine.folder / "keys/host_key").unlink()
@@ -175,7 +175,7 @@ class Ec2:
             return
         now = self._reached(record.spec, machine, self._instance(account, machine))
         self.store.write(replace(record, machine=now))  # a start brings another address
-        identity.wait_for_ssh(now, lambda: self.console(now), SSH_S)
+        self._answering(now)
 
     def stop(self, machine: Machine) -> None:
         self._stop(machine)
@@ -250,6 +250,11 @@ class Ec2:
     @functools.cached_property
     def _session(self) -> Any:
         return session_here()
+
+    def _answering(self, machine: Machine) -> None:
+        identity.wait_for_ssh(
+            machine, lambda: self.console(machine), lambda: self.running(machine), SSH_S
+        )
 
     def _owner_file(self, region: str) -> Path:
         return self.store.state / "ec2" / region

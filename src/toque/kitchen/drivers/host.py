@@ -65,7 +65,10 @@ class Host:
             progress(f"machine {spec.name}: runs {codename or 'no Debian'}, not {spec.release}")
         machine = replace(machine, release=codename)
         self.store.write(Record(spec, machine, ready=True))
-        progress(f"machine {spec.name}: {machine.address} is taken")
+        progress(
+            f"machine {spec.name}: {machine.address} is taken; destroy only gives it back, the "
+            "machine and what is done on it stay"
+        )
         return machine
 
     def _described(self, spec: Spec) -> Machine:
@@ -122,7 +125,7 @@ class Host:
             )
 
     def start(self, machine: Machine) -> None:
-        identity.wait_for_ssh(machine, lambda: "")
+        identity.wait_for_ssh(machine, lambda: "", lambda: True)  # nothing else tells
 
     def stop(self, machine: Machine) -> None:
         raise _cannot(machine.name, "power it off")
@@ -181,7 +184,9 @@ def _refuse_node(spec: Spec, machine: Machine) -> None:
     """Raise when the machine is a node of the project that the options name."""
     if not spec.options.get("project"):
         return
-    file = Path(spec.options["project"])
+    file = Path(spec.options["project"]).expanduser()
+    if not file.is_absolute():
+        raise options.wrong(spec, "project", "the whole path of a toque.toml", repr(str(file)))
     for node in load_project(file).nodes.values():
         host, port = _split(node.address)
         same = _meanings(host) & _meanings(machine.address)
