@@ -476,25 +476,17 @@ class TestEc2(DriverContract):
         assert machine.host_key not in told["ed25519_public"]
 
 
-def test_a_security_group_that_is_still_in_use_is_waited_for(account: Any):
-    """Its network interface goes a little later than the instance."""
+def test_what_is_still_in_use_is_waited_for_and_what_is_gone_is_well():
+    """A network interface goes a little later than its instance."""
     from botocore.exceptions import ClientError
 
-    refused = [ClientError({"Error": {"Code": "DependencyViolation"}}, "DeleteSecurityGroup")]
+    def refused(code: str) -> None:
+        raise ClientError({"Error": {"Code": code}}, "DeleteSecurityGroup")
 
-    class Client:
-        def delete_security_group(self, *, GroupId: str) -> None:  # noqa: N803
-            if refused:
-                raise refused.pop()
-
-    class Session:
-        def client(self, *words: str, **options: str) -> Client:
-            return Client()
-
-    mine = ec2_account.Account(Session(), REGION)
-
-    assert not mine._group_removed("sg-1")
-    assert mine._group_removed("sg-1")
+    assert not ec2_account._removed(lambda: refused("DependencyViolation"))
+    assert ec2_account._removed(lambda: refused("InvalidGroup.NotFound"))
+    with pytest.raises(ClientError):
+        ec2_account._removed(lambda: refused("UnauthorizedOperation"))
 
 
 def test_the_guide_lists_the_permissions_that_the_code_needs():
@@ -509,7 +501,10 @@ def test_the_guide_lists_the_permissions_that_the_code_needs():
         for name in ("ec2", "ec2_account")
     )
 
-    calls = set(re.findall(r"client\.([a-z_]+)\(", code)) - {"get_paginator", "get_waiter"}
+    calls = set(re.findall(r"(?:self|account)\.client\.([a-z_]+)", code)) - {
+        "get_paginator",
+        "get_waiter",
+    }
     needed = {"ec2:" + call.title().replace("_", "") for call in calls}
     assert allowed == needed | {"ec2:DescribeInstances", "ec2:CreateTags"}
 

@@ -253,7 +253,7 @@ class Ec2:
 
     def _answering(self, machine: Machine) -> None:
         identity.wait_for_ssh(
-            machine, lambda: self.console(machine), lambda: self.running(machine), SSH_S
+            machine, lambda: self.console(machine), SSH_S, lambda: self.running(machine)
         )
 
     def _owner_file(self, region: str) -> Path:

@@ -9,12 +9,12 @@ never used EC2 asks anything.
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.util
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from ...errors import AskedWrongly, Failed
@@ -95,7 +95,7 @@ class Account:
     region: str
     owner: str = ""
 
-    @functools.cached_property
+    @cached_property
     def client(self) -> Any:
         with asked("take your AWS settings"):
             return self.session.client("ec2", region_name=self.region)
@@ -105,17 +105,20 @@ class Account:
         ours |= {OWNER: self.owner, MACHINE: machine, RECORD: record}
         return [{"Key": key, "Value": value} for key, value in ours.items()]
 
-    def mine(self, machine: str = "", record: str = "") -> list[dict[str, Any]]:
-        """Filters for what is ours, of one machine and of one record of it."""
-        wanted = {OWNER: self.owner, MACHINE: machine, RECORD: record}
-        return [{"Name": f"tag:{key}", "Values": [value]} for key, value in wanted.items() if value]
+    def mine(self, machine: str, record: str | None = None) -> list[dict[str, Any]]:
+        """Filters for what is ours of one machine, or of one record of it."""
+        wanted = {OWNER: self.owner, MACHINE: machine}
+        wanted |= {} if record is None else {RECORD: record}
+        return [{"Name": f"tag:{key}", "Values": [value]} for key, value in wanted.items()]
 
-    def instances(self, filters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The instances that are not gone."""
-        states = {"Name": "instance-state-name", "Values": list(ALIVE)}
+    def instances(
+        self, filters: Sequence[Mapping[str, Any]], states: Sequence[str] = ALIVE
+    ) -> list[dict[str, Any]]:
+        """The instances that are in one of the states: those that are not gone."""
+        state = {"Name": "instance-state-name", "Values": list(states)}
         with asked("list instances"):
             pages = self.client.get_paginator("describe_instances").paginate(
-                Filters=[*filters, states]
+                Filters=[*filters, state]
             )
             return [
                 found
@@ -204,40 +207,47 @@ class Account:
     def clear(self, machine: str) -> None:
         """Remove all of a machine, by its tags, and return when it is gone.  Safe to repeat."""
         filters = self.mine(machine)
-        if ids := [found["InstanceId"] for found in self.instances(filters)]:
+        found = self.instances(filters, (*ALIVE, "shutting-down"))
+        if ids := [instance["InstanceId"] for instance in found]:
             with asked(f"terminate {', '.join(ids)}"):
                 self.client.terminate_instances(InstanceIds=ids)
             self.wait("terminated", ids)
-        with asked("remove volumes"):
+        with asked("remove volumes and security groups"):
             loose = [*filters, {"Name": "status", "Values": ["available"]}]
             for volume in self.client.describe_volumes(Filters=loose)["Volumes"]:
-                self.client.delete_volume(VolumeId=volume["VolumeId"])
-        with asked("list security groups"):
-            groups = self.client.describe_security_groups(Filters=filters)["SecurityGroups"]
-        for group in groups:
-            with asked("remove the security group"):
-                gone = until(functools.partial(self._group_removed, group["GroupId"]), 60.0, 3.0)
-            if not gone:
-                raise Failed(
-                    "kitchen-ec2-refused",
-                    f"the security group of machine {machine} is still in use",
-                    expected="nothing but the machine in it",
-                    found=group["GroupId"],
-                    hint=f"toque kitchen destroy {machine}",
-                )
-
-    def _group_removed(self, group: str) -> bool:
-        """False while a network interface still has it, a little longer than the instance."""
-        from botocore.exceptions import ClientError
-
-        try:
-            self.client.delete_security_group(GroupId=group)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "DependencyViolation":
-                return False
-            raise
-        return True
+                removal = partial(self.client.delete_volume, VolumeId=volume["VolumeId"])
+                _remove(removal, volume["VolumeId"])
+            for group in self.client.describe_security_groups(Filters=filters)["SecurityGroups"]:
+                removal = partial(self.client.delete_security_group, GroupId=group["GroupId"])
+                _remove(removal, group["GroupId"])
 
     def clear_all_but(self, recorded: Collection[str]) -> None:
         for machine in sorted(self.machines() - set(recorded)):
             self.clear(machine)
+
+
+def _remove(removal: Callable[[], object], what: str) -> None:
+    """Remove a thing, when need be as soon as the instance has really let go of it."""
+    if not until(partial(_removed, removal), 60.0, 3.0):
+        raise Failed(
+            "kitchen-ec2-refused",
+            f"EC2 did not remove {what}, which is still in use",
+            expected="nothing but the machine to use it",
+            found=what,
+            hint="the same command again goes on from there",
+        )
+
+
+def _removed(removal: Callable[[], object]) -> bool:
+    """False while something uses it."""
+    from botocore.exceptions import ClientError
+
+    try:
+        removal()
+    except ClientError as error:
+        code = str(error.response["Error"]["Code"])
+        if code in ("DependencyViolation", "VolumeInUse"):
+            return False
+        if not code.endswith(".NotFound"):
+            raise
+    return True

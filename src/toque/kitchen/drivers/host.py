@@ -57,10 +57,10 @@ class Host:
         self.store.write(Record(spec, machine, ready=False))
         try:
             codename = remote.output(machine, CODENAME).strip()
-            self._take(machine)
-        except (AskedWrongly, Failed):
+        except Failed:
             self._forget(machine)
             raise
+        self._take(machine)
         if codename != spec.release:
             progress(f"machine {spec.name}: runs {codename or 'no Debian'}, not {spec.release}")
         machine = replace(machine, release=codename)
@@ -107,6 +107,8 @@ class Host:
         text = json.dumps({"kitchen": place, "machine": machine.name, "id": uuid.uuid4().hex})
         write(machine.folder / "mark", text)
         said = _marked(machine, "take", text)
+        if said != "taken":
+            self._forget(machine)
         if said == "node":
             raise AskedWrongly(
                 "kitchen-host-is-node",
@@ -125,7 +127,7 @@ class Host:
             )
 
     def start(self, machine: Machine) -> None:
-        identity.wait_for_ssh(machine, lambda: "", lambda: True)  # nothing else tells
+        identity.wait_for_ssh(machine, lambda: "")
 
     def stop(self, machine: Machine) -> None:
         raise _cannot(machine.name, "power it off")
