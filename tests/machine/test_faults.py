@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from faults import FAULTS, PAGES, Fault, Ill
-from machine_site import Site
+from machine_site import Site, iso
 
 QUICK = "\n[layers.web.attributes.thena_infra]\nanswer_within_s = 3\n\n[nodes.web1]"
 
@@ -31,7 +30,7 @@ def looked(ill: Ill, fault: Fault) -> dict[str, Any]:
     since = ill.since(new=fault.past)
     try:
         fault.inject(ill)
-        done = ill.site.toque("doctor", "thena", "--json", "--since", _iso(since))
+        done = ill.site.toque("doctor", "thena", "--json", "--since", iso(since))
         assert done.returncode in (0, 5), f"{fault.name}: {done.stdout}{done.stderr}"
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["nodes"][0]
         if fault.name in NAMED:
@@ -53,12 +52,8 @@ def last(ill: Ill, fault: Fault, since: int) -> str:
     """The cause that ``toque errors --last`` gives of a visitor's failed request."""
     if not fault.past:
         assert ill.get("/") == 502
-    found = ill.site.json("errors", "thena", "--last", "--since", _iso(since))["errors"]
+    found = ill.site.json("errors", "thena", "--last", "--since", iso(since))["errors"]
     return str(found[-1]["code"]) if found else "nothing"
-
-
-def _iso(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds))
 
 
 def judged(fault: Fault, told: dict[str, Any]) -> tuple[bool, list[str]]:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from machine_site import Site
+from machine_site import Site, iso
 
 PROPAGATE = '\napp.config["PROPAGATE_EXCEPTIONS"] = {}\n'
 STREAM = """
@@ -41,20 +41,21 @@ def serve(site: Site, more: str) -> None:
 @pytest.mark.requirement("R48", "R50", "R51", "R14")
 def test_an_exception_is_a_500_its_id_finds_the_trace_and_half_an_answer_is_no_answer(site: Site):
     serve(site, PROPAGATE.format(True) + STREAM)  # the story's setting
+    began = time.time()
 
     answer = site.http("/boom")
 
     assert answer.status == 500
     request = answer.headers["X-Request-ID"]
     assert answer.text == f"Internal Server Error\nrequest {request}\n"
-    log = site.ok("logs", "thena", "--since", "10m", "--app").splitlines()
+    log = site.ok("logs", "thena", "--since", iso(began), "--app").splitlines()
     mine = [line for line in log if f"[{request}]" in line]
     assert "Traceback (most recent call last):" in mine[1]
     assert mine[-1].endswith("RuntimeError: boom: asked for at /boom")
     for path in ("/late", "/stream"):  # with a length, and without
         with pytest.raises(http.client.IncompleteRead):
             site.http(path)
-    failed = site.json("errors", "thena", "--since", "10m")["errors"]
+    failed = site.json("errors", "thena", "--since", iso(began))["errors"]
     assert [(one["uri"], one["code"]) for one in failed][-3:] == [
         ("/boom", "app-exception"), ("/late", "response-cut"), ("/stream", "response-cut"),
     ]  # fmt: skip
@@ -86,7 +87,7 @@ def test_a_500_of_the_framework_is_its_own_and_its_trace_has_the_id_too(site: Si
     assert site.release != dead
     lines = [
         json.loads(line)
-        for line in site.ok("logs", "thena", "--since", "10m", "--json").splitlines()
+        for line in site.ok("logs", "thena", "--since", iso(began), "--json").splitlines()
     ]
     mine = [one for one in lines if one.get("request") == request]
     assert {one["source"] for one in mine} == {"app", "access"}

@@ -185,6 +185,11 @@ def toque(
 PATIENCE_S = 120.0
 
 
+def iso(seconds: float) -> str:
+    """A time as ``--since`` takes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds))
+
+
 def until(true: Callable[[], bool], limit_s: float = PATIENCE_S, every_s: float = 0.1) -> float:
     """Wait until ``true()``; the seconds it took.  Fails the test at the limit."""
     began = time.monotonic()
