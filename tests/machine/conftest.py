@@ -21,6 +21,10 @@ FIRST = {"nspawn": "setup", "chroot": "up"}  # both end with the apps serving: R
 SMALL = 1 << 30  # bytes: the smallest machine that is rented out everywhere (R65)
 # Files that look at a site as its first command left it, and for everything that holds a secret.
 CLEAN = ("test_setup.py", "test_secrets.py")
+# The longest of the others, of which pytest-xdist gives each to one process: begun late, one of
+# them would be waited for at the end.
+LONG = ("test_kills.py", "test_kitchen.py", "test_many_nodes.py", "test_broken_releases.py",
+        "test_node_power.py", "test_up.py", "test_builds.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,13 +32,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     A limit ends what hangs: it is many times what a test takes, on a slow machine, too.
     """
-    here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here) and item.get_closest_marker("timeout") is None:
+        if ours(item) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(900))
-    items.sort(
-        key=lambda item: CLEAN.index(item.path.name) if item.path.name in CLEAN else len(CLEAN)
-    )
+
+
+class Order:
+    """A plugin of its own: of its hooks each module has one, and this one comes last."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """The two sites one after the other, ``CLEAN`` first in each; ``LONG``; the others."""
+        items.sort(key=place)
+
+
+def place(item: pytest.Item) -> tuple[int, int, int]:
+    name = item.path.name if ours(item) else ""
+    if name in LONG:
+        return 1 + LONG.index(name), 0, 0
+    if name and isinstance(item, pytest.Function) and "served_site" in item.fixturenames:
+        site = list(SERVERS).index(item.callspec.params["served_site"])
+        return 0, site, CLEAN.index(name) if name in CLEAN else len(CLEAN)
+    return (1 if name else 2) + len(LONG), 0, 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Order())
+
+
+def ours(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")

@@ -158,7 +158,9 @@ def test_the_init_system_is_found_by_facts_and_printed_with_its_reason(site: Sit
         assert site.out("systemctl", "is-active", site.unit) == "active"
     else:
         assert "supervisor (/run/systemd/system does not exist)" in said
-        assert "RUNNING" in site.out("supervisorctl", "status", site.unit[: -len(".service")])
+        # It answers before supervisor calls it running, a second after its start.
+        status = ["supervisorctl", "status", site.unit[: -len(".service")]]
+        until(lambda: "RUNNING" in site.run(status, check=False).stdout)
     assert site.served() == site.head
 
 
