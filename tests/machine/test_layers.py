@@ -112,7 +112,7 @@ def test_a_changed_line_is_run_from_its_step_on(here: Layered) -> None:
 
     here.recipe.write_text(RECIPE)
     assert "begins with" not in here.run("converge", "--cold").stdout
-    assert here.layers.prune(0) == [key]
+    assert key in here.layers.prune(0)
     assert list(here.layers.folder.glob("*")) == []
 
 
