@@ -27,12 +27,13 @@ def each(
     under: str,
     verbose: bool,
     as_json: bool,
+    status: Callable[[T], int] = lambda result: 0,
 ) -> list[dict[str, Any]]:
     """``work`` on every place; what ``entry`` makes of each result, in the order of ``places``.
 
     An error of the only node is raised.  Of several, one that fails does not end the others: all
     is told, in JSON as the list ``under`` with an ``error`` where there is no result, and the
-    program ends with the largest of their statuses.
+    program ends with the largest of their statuses, that of each result among them.
     """
     if len(places) == 1:
         with Shown(quiet=as_json, verbose=verbose) as shown:
@@ -56,12 +57,15 @@ def each(
     ]
     failed = [(place, told(r)) for place, r in ended if isinstance(r, Exception)]
     if failed:
-        status = max(status for _, (_, status) in failed)
+        largest = max(
+            told(result)[1] if isinstance(result, Exception) else status(result)
+            for _, result in ended
+        )
         if as_json:
-            asked.tell({under: entries, "exit": status})
+            asked.tell({under: entries, "exit": largest})
         else:
             lament((place.node.name, trouble) for place, (trouble, _) in failed)
-        sys.exit(status)
+        sys.exit(largest)
     return entries
 
 

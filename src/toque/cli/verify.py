@@ -74,8 +74,12 @@ def verify(
         return
     folder, project = _checks(checks, name)
     directory = project.directory if project else Path.cwd()
-    there = bootstrap.node_for(project, target)
-    subjects = {node.name: bootstrap.subject(node, directory) for node in there}
+    places = (
+        asked.places(project, target)
+        if project
+        else [bootstrap.connect(node, directory) for node in bootstrap.node_for(None, target)]
+    )
+    subjects = {place.node.name: bootstrap.subject(place.node, directory) for place in places}
     results: dict[str, Result] = {}
 
     def look(place: Place, shown: Shown, here: Here) -> Result:
@@ -84,25 +88,33 @@ def verify(
         result = run_verify(_first(place.node, subjects), folder, os.environ, limits=limits)
         results[place.node.name] = result
         shown.line(result.output.rstrip())
+        shown.line(f"{place.node.name}: {result.summary}")
         return result
 
-    places = [bootstrap.connect(node, directory) for node in there]
     try:
-        found = nodes.each(places, look, _entry, under="nodes", verbose=False, as_json=as_json)
+        found = nodes.each(
+            places,
+            look,
+            _entry,
+            under="nodes",
+            verbose=False,
+            as_json=as_json,
+            status=_status,
+        )
     finally:
         if report is not None:
             junit.write(report, results)
     if as_json:
         asked.tell({"ok": all(one.ok for one in results.values()), "nodes": found})
-    else:
-        for called, result in results.items():
-            click.echo(f"{called}: {result.summary}")
-    if not all(result.ok for result in results.values()):
-        click.get_current_context().exit(Failed.exit_status)
+    click.get_current_context().exit(max(map(_status, results.values())))
 
 
 def _entry(place: Place, result: Result) -> dict[str, Any]:
     return {"node": place.node.name, **result.as_json()}
+
+
+def _status(result: Result) -> int:
+    return 0 if result.ok else Failed.exit_status
 
 
 def _first(node: Node, subjects: dict[str, Subject]) -> dict[str, Subject]:

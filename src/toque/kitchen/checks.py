@@ -100,6 +100,9 @@ class Watch:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{__package__}.look"):
+            vars(module)["__tracebackhide__"] = True  # a failure shows the check, not our way
     if FOLDER:
         config.pluginmanager.register(Watch(Path(FOLDER, "events")), "toque-watch")
         # Modules of helpers that lie beside the checks: what they assert counts, too.

@@ -99,6 +99,33 @@ def test_a_report_that_cannot_be_written_is_told(run: Run) -> None:
     assert (status, said["error"]["code"]) == (2, "file-unwritable")
 
 
+def test_a_layer_without_a_node_is_not_a_good_one(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "toque.toml").write_text('[stack]\nname = "x"\n[layers.web]\nsetup = []\n')
+
+    status, said = run("web", "--checks", "checks")
+
+    assert (status, said["error"]["code"]) == (2, "no-target")
+
+
+@pytest.mark.slow
+def test_the_status_of_several_nodes_is_the_largest(run: Run, tmp_path: Path) -> None:
+    """One that cannot be reached and one whose checks fail: 5 of 4 and 5; all are told."""
+    (tmp_path / "toque.toml").write_text(
+        '[stack]\nname = "x"\n[layers.web]\nsetup = []\n'
+        '[nodes.here]\naddress = "local"\nlayer = "web"\n'
+        '[nodes.gone]\naddress = "root@127.0.0.1"\nport = 1\nlayer = "web"\n'
+    )
+
+    good, there = run("web", "--checks", "checks")
+    bad, said = run("web", "--checks", "checks", "--junit", "report.xml", check=BAD)
+
+    assert (good, there["nodes"][0]["ok"]) == (4, True)
+    assert (bad, said["exit"]) == (5, 5)
+    assert said["nodes"][0]["failed"] == 1
+    assert said["nodes"][1]["error"]["code"] == "host-unreachable"
+    assert [suite.get("name") for suite in ET.parse(tmp_path / "report.xml").getroot()] == ["here"]
+
+
 def test_without_a_target_it_looks_at_the_lock(run: Run, tmp_path: Path) -> None:
     (tmp_path / "toque.toml").write_text('[stack]\nname = "x"\n')
 
