@@ -30,6 +30,11 @@ if FOLDER:
     # pytest asks for this folder when it compiles a file of checks: one that another run has
     # compiled would not tell which assertions it makes, and nobody's folder gets files of ours.
     sys.pycache_prefix = str(Path(FOLDER, "compiled"))
+    # Modules and packages of helpers that lie beside the checks: what they assert counts, too.
+    BESIDE = Path(os.environ["TOQUE_VERIFY_CHECKS"])
+    pytest.register_assert_rewrite(
+        *(p.stem for p in BESIDE.glob("*") if p.suffix == ".py" or p.is_dir())
+    )
 
 
 class Watch:
@@ -105,9 +110,6 @@ def pytest_configure(config: pytest.Config) -> None:
             vars(module)["__tracebackhide__"] = True  # a failure shows the check, not our way
     if FOLDER:
         config.pluginmanager.register(Watch(Path(FOLDER, "events")), "toque-watch")
-        # Modules of helpers that lie beside the checks: what they assert counts, too.
-        for argument in config.args:
-            pytest.register_assert_rewrite(*(path.stem for path in Path(argument).glob("*.py")))
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,8 @@ def run_verify(
     ready(path)
     with tempfile.TemporaryDirectory(prefix="toque-verify-") as folder:
         words = [*_options(path, limits), *options, *_for_testinfra(machines, Path(folder))]
-        return _run(machines, [*words, str(path)], environ, limits, Path(folder))
+        child = {**environ, "TOQUE_VERIFY_CHECKS": str(path.absolute())}
+        return _run(machines, [*words, str(path)], child, limits, Path(folder))
 
 
 def require(result: Result) -> None:

@@ -53,6 +53,7 @@ def test_what_counts_as_a_check(verified: Verify, tmp_path: Path) -> None:
         """
         import pytest
         from helper import holds
+        from conftest import holds_too
 
         @pytest.fixture(scope="module")
         def root(machine):
@@ -66,6 +67,9 @@ def test_what_counts_as_a_check(verified: Verify, tmp_path: Path) -> None:
 
         def test_asserts_in_a_helper(machine):
             holds(machine.user("root"))
+
+        def test_asserts_in_a_helper_of_all(machine):
+            holds_too(machine.user("root"))
 
         def test_asserts_on_what_a_fixture_saw(root):
             assert root.uid == 0
@@ -86,12 +90,15 @@ def test_what_counts_as_a_check(verified: Verify, tmp_path: Path) -> None:
             pytest.skip("not here")
         """,
         helper="def holds(value):\n    assert value\n",
+        conftest="from more import holds as holds_too\n",
+        more="def holds(value):\n    assert value\n",
     )
 
     assert outcomes(result) == {
         "test_asserts": PASSED,
         "test_asserts_by_a_program_that_ends_well": PASSED,
         "test_asserts_in_a_helper": PASSED,
+        "test_asserts_in_a_helper_of_all": PASSED,
         "test_asserts_on_what_a_fixture_saw": PASSED,
         "test_asserts_nothing": EMPTY,
         "test_runs_and_asserts_nothing": EMPTY,
@@ -99,10 +106,12 @@ def test_what_counts_as_a_check(verified: Verify, tmp_path: Path) -> None:
         "test_fails": FAILED,
         "test_is_skipped": SKIPPED,
     }
-    assert result.summary == "5 checks, 1 failed, 1 skipped, 3 without an assertion"
+    assert result.summary == "6 checks, 1 failed, 1 skipped, 3 without an assertion"
     assert "EMPTY test_it.py::test_asserts_nothing - it passes without asserting" in result.output
     assert sorted(path.name for path in (tmp_path / "checks").iterdir()) == [
+        "conftest.py",
         "helper.py",
+        "more.py",
         "test_it.py",
     ]
 
