@@ -222,6 +222,9 @@ def test_what_was_tried_is_what_a_real_node_gets_and_is_checked_by(
     api.execute(kitchen_in(kitchen_folder), MACHINE, ["systemctl", "stop", "nginx"])
     (broken,) = told(infra, "verify", "shop", status=5)["nodes"]
     assert outcomes(broken)["test_nginx_runs_and_starts_at_boot"] == "failed"
+    tried = told(infra, "kitchen", "verify", "--driver", "nspawn", status=5)
+    assert tried["error"]["code"] == "kitchen-verify-failed"
+    assert outcomes(tried["instances"][0]) == outcomes(broken)
 
 
 def outcomes(said: dict[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 import click
 
 from ... import bootstrap
-from ...errors import AskedWrongly
+from ...errors import AskedWrongly, ToqueError
 from ...kitchen import api, junit
 from ...kitchen.instance import Instance
 from ...kitchen.outcome import Result
@@ -22,6 +23,7 @@ from ...usecases import cycle
 from ...usecases.means import Means
 from ..asked import checks_options, json_option, stoppable, tell, verbose_option
 from ..show import Shown
+from ..trouble import told
 from . import children
 from .suites import driver_option, picked, suites_argument
 
@@ -281,14 +283,26 @@ def _each(asked: Asked, do: Rung, shown: Callable[[Said], str]) -> None:
         children.require(ended)
         return
 
+    results: list[Result] = []
+
     def judged(one: Instance, result: Result) -> None:
+        results.append(result)
         if asked.report is not None:
             file = asked.report / f"{one.name}.xml" if asked.report.is_dir() else asked.report
             junit.write(file, {one.name: result})
 
-    with _means(quiet=asked.as_json, verbose=asked.verbose) as means:
-        told = replace(means, judged=judged, limits=asked.limits)
-        said = {"instance": chosen[0].name, **do(told, chosen[0])}
+    try:
+        with _means(quiet=asked.as_json, verbose=asked.verbose) as means:
+            watched = replace(means, judged=judged, limits=asked.limits)
+            said = {"instance": chosen[0].name, **do(watched, chosen[0])}
+    except ToqueError as error:
+        if not (asked.as_json and results):
+            raise
+        # How each check went is said beside the error.
+        trouble, status = told(error)
+        checked = {"instance": chosen[0].name, **results[-1].as_json()}
+        tell({"instances": [checked], "error": trouble.as_json(), "exit": status})
+        sys.exit(status)
     _tell([said], asked.as_json, shown)
 
 
