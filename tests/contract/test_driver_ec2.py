@@ -377,7 +377,7 @@ def test_a_bad_option_is_refused_before_anything_is_made(
     with pytest.raises(AskedWrongly) as caught:
         create(kitchen, **more)
 
-    assert caught.value.code in ("kitchen-bad-value", "kitchen-unknown-key")
+    assert caught.value.code in ("kitchen-bad-option", "kitchen-unknown-option")
     assert named in str(caught.value)
     assert left(account) == []
     assert not kitchen.store.names()

@@ -11,13 +11,13 @@ from .machine import Spec
 def taken(spec: Spec, required: Sequence[str], optional: Sequence[str]) -> Mapping[str, str]:
     """The options of ``spec``, all of them known and none of the required missing or empty.
 
-    Raises ``AskedWrongly``: ``kitchen-unknown-key``, ``kitchen-bad-value``.
+    Raises ``AskedWrongly``: ``kitchen-unknown-option``, ``kitchen-bad-option``.
     """
     known = (*required, *optional)
     for key in spec.options:
         if key not in known:
             raise AskedWrongly(
-                "kitchen-unknown-key",
+                "kitchen-unknown-option",
                 f"driver {spec.driver} knows no option '{key}'",
                 expected=", ".join(known),
                 found=key,
@@ -32,7 +32,7 @@ def taken(spec: Spec, required: Sequence[str], optional: Sequence[str]) -> Mappi
 def wrong(spec: Spec, key: str, expected: str, found: str) -> AskedWrongly:
     """The error for an option of another form than its driver takes."""
     return AskedWrongly(
-        "kitchen-bad-value",
+        "kitchen-bad-option",
         f"machine {spec.name}: option '{key}' of driver {spec.driver} has the wrong value",
         expected=expected,
         found=found,

@@ -298,7 +298,7 @@ class Ec2:
         address = self.address_of(instance, which)
         if not address:
             raise AskedWrongly(
-                "kitchen-bad-value",
+                "kitchen-bad-option",
                 f"the instance of machine {machine.name} has no {which} address",
                 expected="a subnet that gives one, or the option `address` set to private",
                 found=f"subnet {instance.get('SubnetId', 'unknown')}",

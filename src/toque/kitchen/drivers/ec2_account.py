@@ -61,7 +61,7 @@ def region_of(session: Any, wanted: str) -> str:
     region = wanted or session.region_name or ""
     if not re.fullmatch(REGION, region):
         raise AskedWrongly(
-            "kitchen-bad-value",
+            "kitchen-bad-option",
             "no region is named for the driver ec2",
             expected="the option `region`, or AWS_REGION, or `region` in ~/.aws/config",
             found=region or "none",
@@ -188,7 +188,7 @@ class Account:
         found = self.client.describe_vpcs(Filters=filters)["Vpcs"]
         if not found:
             raise AskedWrongly(
-                "kitchen-bad-value",
+                "kitchen-bad-option",
                 f"{self.region} has no default network, so a subnet must be named",
                 expected="the option `subnet`",
                 found="none",

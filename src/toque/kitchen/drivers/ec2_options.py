@@ -33,7 +33,7 @@ OWN_ADDRESS = "https://checkip.amazonaws.com"
 
 
 def check(spec: Spec) -> None:
-    """Raises ``AskedWrongly``: ``kitchen-unknown-key``, ``kitchen-bad-value``."""
+    """Raises ``AskedWrongly``: ``kitchen-unknown-option``, ``kitchen-bad-option``."""
     for key, value in options.taken(spec, (), tuple(OPTIONS)).items():
         pattern, expected = OPTIONS[key]
         if value and not re.fullmatch(pattern, value):
