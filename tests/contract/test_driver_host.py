@@ -15,7 +15,7 @@ from toque.kitchen.contract.promises import LONGEST
 from toque.kitchen.drivers import host_mark
 from toque.kitchen.machine import Machine
 
-pytestmark = [pytest.mark.machine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 
 
 @dataclass

@@ -15,7 +15,7 @@ from kitchen_suites import CHECK, Suites
 from machine_site import kitchen_in, require, toque
 from toque.kitchen import api
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 KITCHEN = """\
 driver = "nspawn"

@@ -14,7 +14,7 @@ from machine_site import kitchen_in, require
 from toque.kitchen import api
 from toque.kitchen.layercache import LayerCache
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 RECIPE = '''\
 """A file, a package, and a file."""
