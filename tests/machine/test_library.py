@@ -32,7 +32,9 @@ def copied(kitchen_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The library as it lies in a checkout: a suite writes what it keeps beside its project."""
     require(kitchen_in(kitchen_folder), "nspawn")
     place = tmp_path_factory.mktemp("checkout") / "src" / "toque" / "library"
-    shutil.copytree(LIBRARY, place, ignore=shutil.ignore_patterns("__pycache__", ".toque", "secrets"))
+    shutil.copytree(
+        LIBRARY, place, ignore=shutil.ignore_patterns("__pycache__", ".toque", "secrets")
+    )
     return place
 
 
