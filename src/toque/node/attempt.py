@@ -43,7 +43,7 @@ class Attempt:
         keys = differing(wanted, found)
         if keys:
             self.journal.owe(self.step.notify)
-        due, verb = self._due(keys)
+        due, verb = self._due(found, keys)
         sure = any(Action(self.step.id, one) not in self.perhaps for one in due)
         self._settle(due)
         return Outcome(
@@ -64,7 +64,7 @@ class Attempt:
         diff = self._shown(found, keys)
         if keys:
             self._fix(wanted, found, keys)
-        due, verb = self._due(keys)
+        due, verb = self._due(found, keys)
         if verb:
             within(agreed, frozenset(), verb)
             self.resource.perform(self.system, verb)
@@ -120,12 +120,12 @@ class Attempt:
         except StepFailed:
             pass  # cannot tell: keep the debt
 
-    def _due(self, fixed: FrozenSet[str]) -> Tuple[Sequence[str], str]:
+    def _due(self, found: Optional[State], fixed: FrozenSet[str]) -> Tuple[Sequence[str], str]:
         """The verbs owed to this step, and the one to perform; empty when the fix was enough."""
         due = [a.verb for a in self.journal.owed() if a.target == self.step.id]
         # A verb that this type does not have is of an older version's plan: nobody can answer it.
         strongest = next((verb for verb in self.resource.verbs if verb in due), "")
-        covered = strongest in self.resource.answered_by(fixed)
+        covered = strongest in self.resource.answered_by(found, fixed)
         return due, "" if covered else strongest
 
     def _settle(self, due: Sequence[str]) -> None:

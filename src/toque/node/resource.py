@@ -83,8 +83,9 @@ class Resource(ABC):
         """Answer a notification.  ``verb`` is one of ``verbs``; a type without any has none."""
         raise ValueError(f"{self.kind} has no verb {verb}")
 
-    def answered_by(self, fixed: FrozenSet[str]) -> FrozenSet[str]:
-        """Verbs that fixing the keys ``fixed`` has already answered (a start is a restart)."""
+    def answered_by(self, found: Optional[State], fixed: FrozenSet[str]) -> FrozenSet[str]:
+        """Verbs that fixing the keys ``fixed`` of the state ``found`` has already answered (a start
+        is a restart)."""
         return frozenset()
 
     def reads_back(self) -> bool:

@@ -53,7 +53,7 @@ class Note(Resource):
         old = system.read("/log").decode() if system.stat("/log") else ""
         system.write("/log", f"{old}{verb} {self.path}\n".encode())
 
-    def answered_by(self, fixed: FrozenSet[str]) -> FrozenSet[str]:
+    def answered_by(self, found: object, fixed: FrozenSet[str]) -> FrozenSet[str]:
         return frozenset(self.verbs) if "exists" in fixed else frozenset()
 
 

@@ -130,7 +130,7 @@ class Command(Resource):
     def perform(self, system: System, verb: str) -> None:
         self._run(system)
 
-    def answered_by(self, fixed: FrozenSet[str]) -> FrozenSet[str]:
+    def answered_by(self, found: Optional[State], fixed: FrozenSet[str]) -> FrozenSet[str]:
         return frozenset(self.verbs) if fixed else frozenset()
 
     def reads_back(self) -> bool:

@@ -65,7 +65,7 @@ class Reboot(Resource):
         system.write(ASKED, b"")
         system.note("the machine reboots at the end of this run")
 
-    def answered_by(self, fixed: FrozenSet[str]) -> FrozenSet[str]:
+    def answered_by(self, found: Optional[State], fixed: FrozenSet[str]) -> FrozenSet[str]:
         return frozenset(self.verbs) if fixed else frozenset()
 
     def reads_back(self) -> bool:

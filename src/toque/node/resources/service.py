@@ -112,8 +112,12 @@ class Service(Resource):
         else:
             system.note(f"reload left out: {self.unit} does not run")
 
-    def answered_by(self, fixed: FrozenSet[str]) -> FrozenSet[str]:
-        return frozenset(self.verbs) if "running" in fixed and self.running else frozenset()
+    def answered_by(self, found: Optional[State], fixed: FrozenSet[str]) -> FrozenSet[str]:
+        """A start answers if nothing of it ran.  One that was starting, as at boot, or ran in part
+        may have read what it was told before."""
+        if self.running and "running" in fixed and found and found["running"] is False:
+            return frozenset(self.verbs)
+        return frozenset()
 
     def _check_enabled(self, system: System) -> None:
         state = choose(system).state(self.unit)

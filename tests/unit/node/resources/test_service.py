@@ -96,9 +96,20 @@ def test_reload_starts_what_should_run_and_does_not():
 
 
 def test_a_start_answers_a_restart_and_a_reload():
-    assert Service("x", running=True).answered_by(frozenset({"running"})) == {"restart", "reload"}
-    assert Service("x", running=True).answered_by(frozenset({"enabled"})) == frozenset()
-    assert Service("x", running=False).answered_by(frozenset({"running"})) == frozenset()
+    stopped, started = {"running": False, "enabled": False}, frozenset({"running"})
+    wanted = Service("x", running=True)
+
+    assert wanted.answered_by(stopped, started) == {"restart", "reload"}
+    assert wanted.answered_by(stopped, frozenset({"enabled"})) == frozenset()
+    assert Service("x", running=False).answered_by(stopped, started) == frozenset()
+
+
+@pytest.mark.parametrize("running", ["starting", "partly"])
+def test_a_start_of_what_ran_in_part_answers_nothing(running):
+    """At boot a service may have read its settings before a step wrote them."""
+    found = {"running": running, "enabled": True}
+
+    assert Service("x", running=True).answered_by(found, frozenset({"running"})) == frozenset()
 
 
 def test_actions_are_typed_and_both_spellings_are_one_service():

@@ -12,7 +12,7 @@ def test_both_members_get_visitors(machines):
         assert machines["lb"].http(f"/turn-{number}").status == 200
 
     for name in ("web1", "web2"):
-        assert "/turn-" in machines[name].file("/var/log/nginx/access.json").text
+        assert "/turn-" in machines[name].file("/var/log/nginx/many.access.log").text
 
 
 def test_all_serve_the_same_release(machines):

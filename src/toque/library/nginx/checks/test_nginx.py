@@ -26,7 +26,7 @@ def test_a_host_that_no_site_has_is_misdirected(machine):
 def test_each_request_is_one_line_of_json(machine):
     machine.http("/looked-for", host="nobody.example")
 
-    lines = machine.file("/var/log/nginx/access.json").text.splitlines()
+    lines = machine.file("/var/log/nginx/strangers.access.log").text.splitlines()
 
     assert any("looked-for" in json.dumps(json.loads(line)) for line in lines)
 
