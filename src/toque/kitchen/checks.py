@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,9 +28,6 @@ from .subject import Subject, from_text
 FOLDER = os.environ.get("TOQUE_VERIFY_FOLDER", "")
 FIXTURES = frozenset({"machine", "machines", "host"})  # host: pytest-testinfra's
 if FOLDER:
-    # pytest asks for this folder when it compiles a file of checks: one that another run has
-    # compiled would not tell which assertions it makes, and nobody's folder gets files of ours.
-    sys.pycache_prefix = str(Path(FOLDER, "compiled"))
     # Modules and packages of helpers that lie beside the checks: what they assert counts, too.
     BESIDE = Path(os.environ["TOQUE_VERIFY_CHECKS"])
     pytest.register_assert_rewrite(
@@ -102,6 +100,41 @@ class Watch:
     def _tell(self, event: Mapping[str, object]) -> None:
         with self._events.open("a") as file:
             file.write(json.dumps(event) + "\n")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Generator[None, object, object]:
+    with _compiled_anew():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, object, object]:
+    with _compiled_anew():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    with _compiled_anew():
+        return (yield)
+
+
+@contextmanager
+def _compiled_anew() -> Iterator[None]:
+    """While checks are imported: pytest asks for the folder when it compiles one of their files.
+
+    One that another run has compiled would not tell which assertions it makes, and nobody's folder
+    gets files of ours.  What pytest and its plugins import for themselves is taken as it lies
+    compiled: Hypothesis alone, which its plugin imports at the end, would take a second.
+    """
+    before = sys.pycache_prefix
+    if FOLDER:
+        sys.pycache_prefix = str(Path(FOLDER, "compiled"))
+    try:
+        yield
+    finally:
+        sys.pycache_prefix = before
 
 
 def pytest_configure(config: pytest.Config) -> None:

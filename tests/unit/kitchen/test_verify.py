@@ -155,6 +155,30 @@ def test_checks_that_somebody_has_compiled_before_are_seen_to_assert(
     assert verified(text).checks == 1
 
 
+def test_only_checks_are_compiled_anew_not_what_plugins_import_besides(verified: Verify) -> None:
+    result = verified(
+        """
+        import sys
+
+        WHEN_IMPORTED = sys.pycache_prefix
+
+        def test_imported(machine):
+            assert WHEN_IMPORTED and machine.user("root")
+
+        def test_run(machine):
+            assert sys.pycache_prefix == WHEN_IMPORTED and machine.user("root")
+        """,
+        conftest="""
+        import sys
+
+        def pytest_terminal_summary(terminalreporter):
+            terminalreporter.write_line(f"in the end: {sys.pycache_prefix}")
+        """,
+    )
+    assert set(outcomes(result).values()) == {PASSED}
+    assert f"in the end: {sys.pycache_prefix}" in result.output
+
+
 def test_a_failed_check_shows_what_it_has_seen_and_no_secret(verified: Verify) -> None:
     result = verified(
         """
