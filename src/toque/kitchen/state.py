@@ -98,15 +98,25 @@ class Store:
         """The records of all machines."""
         return [record for name in self.names() if (record := self.read(name))]
 
+    def empty_folder(self, name: str) -> None:
+        """Remove all of a dead machine's folder but its record.  Never goes into another mount.
+
+        It can take seconds, and others do not wait for it: as long as the record is there, the
+        folder is its machine's, and nobody else's to remove.
+        """
+        places = self.folder(name).glob("*")
+        entries = [str(path) for path in places if path.name != "record.json"]
+        tool(["rm", "-rf", "--one-file-system", "--", *entries])
+
     def remove_folder(self, name: str) -> None:
-        """Remove a dead machine's folder, its record last.  Never goes into another mount.
+        """Remove a dead machine's folder, its record last.
 
         The caller holds the lock "network", here and below.
         """
         folder = self.folder(name)
         if folder.is_dir():
-            for entry in sorted(folder.iterdir(), key=lambda path: path.name == "record.json"):
-                tool(["rm", "-rf", "--one-file-system", "--", str(entry)])
+            self.empty_folder(name)
+            (folder / "record.json").unlink(missing_ok=True)
             folder.rmdir()
         with contextlib.suppress(OSError):
             folder.parent.rmdir()

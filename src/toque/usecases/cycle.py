@@ -23,6 +23,9 @@ from .means import Converged, Means
 
 BACK_WITHIN_S = 60.0  # a machine that answers SSH again may still be starting its services
 AGAIN_S = 0.3
+# Ends when all that is started at boot has been; at once where there is no systemd to ask.  Checks
+# that begin sooner fail, and are run again as a whole.
+BOOTED = ("timeout", "10", "systemctl", "is-system-running", "--wait")
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ def whole(
             for machine in machines.values():
                 means.say(f"{machine.name}: reboot")
                 api.reboot(means.kitchen, machine.name)
+            for machine in machines.values():
+                api.execute(means.kitchen, machine.name, BOOTED)
             result = _verified(means, instance, within_s=BACK_WITHIN_S)
         if not keep:
             _destroyed(means, instance)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,9 @@ from toque.kitchen.cgroups import hierarchies
 from toque.kitchen.choose import choose
 from toque.kitchen.driver import Progress
 from toque.kitchen.drivers import Drivers
+from toque.kitchen.drivers.chroot import Chroot
 from toque.kitchen.machine import Machine, Spec, Verdict
+from toque.kitchen.process import until
 from toque.kitchen.state import Record, Store, checked, locked
 
 
@@ -223,6 +226,23 @@ def test_a_lock_is_exclusive_and_its_file_does_not_stay(tmp_path: Path):
         assert error.value.code == "kitchen-busy"
 
     assert not place.exists()
+
+
+def test_files_are_removed_while_others_hold_the_lock_of_all_and_the_record_goes_last(
+    store: Store,
+):
+    machine = a_machine(store, "a")
+    store.write(Record(Spec("a", "fake"), machine, ready=True))
+    (machine.root / "etc").mkdir(parents=True)
+    destroying = threading.Thread(target=Chroot(store, {}).destroy, args=[machine])
+
+    with store.lock("network"):
+        destroying.start()
+        assert until(lambda: not machine.root.exists(), 20.0)
+        assert store.read("a")
+    destroying.join()
+
+    assert store.names() == []
 
 
 def test_what_fails_under_a_lock_leaves_no_folder(store: Store):

@@ -212,6 +212,7 @@ class Chroot:
     def destroy(self, machine: Machine) -> None:
         self.kill(machine)
         packages.take_back(self.store, machine.release, machine.root)
+        self.store.empty_folder(machine.name)
         with self.store.lock("network"):
             self.store.remove_folder(machine.name)
 

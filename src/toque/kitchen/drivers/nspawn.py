@@ -298,6 +298,7 @@ class Nspawn:
         for tree in (machine.folder / "upper", *states.trees(machine.folder)):
             packages.take_back(self.store, machine.release, tree)
         self._forget(machine.name)
+        self.store.empty_folder(machine.name)
         with self.store.lock("network"):
             self.store.remove_folder(machine.name)
         self.sweep()
