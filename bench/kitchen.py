@@ -50,7 +50,16 @@ class Here:
 
     @property
     def environ(self) -> Mapping[str, str]:
-        return {**os.environ, "TOQUE_KITCHEN_DIR": str(machine.STATE), "NO_COLOR": "1"}
+        """As a user has it: compiled modules are kept, and our tests' own pytest plugin, which
+        imports Hypothesis at the end of each run, is not there."""
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        return {
+            **kept,
+            "TOQUE_KITCHEN_DIR": str(machine.STATE),
+            "PYTHONPYCACHEPREFIX": str(machine.PYCACHE),
+            "PYTEST_ADDOPTS": "-p no:hypothesispytest",
+            "NO_COLOR": "1",
+        }
 
     @property
     def kitchen(self) -> api.Kitchen:
