@@ -101,11 +101,14 @@ def place(r: Recipe) -> None:
 
 
 def kernel(r: Recipe) -> None:
-    """Parameters that this machine may set; in a container most are its host's."""
+    """Parameters that this machine may set; those of its host are not in a container's reach.
+
+    In a chroot they would be, and are the host's all the same: none where systemd does not run.
+    """
     for name, value in r.attributes(Base).kernel.items():
         if value:
             one = Sysctl(name, value)
-            r.add(one, when=Guard("succeeds", ["test", "-w", one.live]))
+            r.add(one, when=(SYSTEMD, Guard("succeeds", ["test", "-w", one.live])))
 
 
 def journal(r: Recipe) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from toque import Command, Cookbook, File, Firewall, FirewallRule, Package, Recipe
+from toque import Command, Cookbook, File, Firewall, FirewallRule, Guard, Package, Recipe
 from toque.library import nginx
 from toque.node.resources.firewall import STORED
 
+SYSTEMD = Guard("fact", ["init", "systemd"])  # the firewall itself refuses where it does not run
 WEB = (80, 443)
 LISTENERS = "/usr/local/sbin/toque-listeners"  # who would be cut off
 
@@ -54,7 +55,7 @@ def setup(r: Recipe) -> None:
     r.add(Package("nftables", "iproute2"))
     r.add(File(LISTENERS, content=r.file("listeners"), mode=0o755))
     look = (LISTENERS, STORED, *said, *map(str, a.closed))
-    r.add(Command(look, name="nobody who listens is cut off unsaid", unless=look))
+    r.add(Command(look, name="nobody who listens is cut off unsaid", unless=look), when=SYSTEMD)
     r.add(Firewall(rules, a.otherwise))
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from toque import Cookbook, Recipe, Timer, Unit
+from toque import Cookbook, Guard, Recipe, Timer, Unit
 from toque.node.inits.unitfile import word
 
+SYSTEMD = Guard("fact", ["init", "systemd"])  # the timer itself refuses where it does not run
 SYSTEMCTL = "/bin/systemctl"
 
 
@@ -69,7 +70,7 @@ def add_job(r: Recipe, name: str, job: Job) -> None:
     else:
         exec_start = " ".join([job.command[0], *map(word, job.command[1:])])
         text = r.render("job.service.j2", name=name, job=job, exec_start=exec_start)
-        r.add(Unit(runs, text))
+        r.add(Unit(runs, text), when=SYSTEMD)
         command, user, cwd, limit_s = (SYSTEMCTL, "--no-block", "start", runs), "root", "/", 60
     r.add(
         Timer(
