@@ -188,6 +188,9 @@ class Nspawn:
             net = network.ensure(self.store.tag)
         self._mount(machine)
         groups = self._groups(machine)
+        # New ones: Linux remembers that a group was killed, and kills at once whatever Debian 13's
+        # systemd starts from there in a group that was not (clone3 with CLONE_INTO_CGROUP).
+        cgroups.remove(groups)
         cgroups.make(groups)
         (folder / "boot.json").unlink(missing_ok=True)
         argv = ["systemd-nspawn", "--quiet", f"--directory={machine.root}"]
