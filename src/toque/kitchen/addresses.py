@@ -39,6 +39,14 @@ def free_subnet(taken: Iterable[IPv4Network]) -> IPv4Network:
     )
 
 
+def pooled(address: str) -> bool:
+    """Whether an address is one that ``free_address`` may have given; a host's name is not."""
+    try:
+        return IPv4Address(address) in POOL
+    except ValueError:
+        return False
+
+
 def gateway(subnet: IPv4Network) -> IPv4Address:
     """The host's own address on the machines' bridge."""
     return subnet[1]

@@ -17,7 +17,7 @@ from .process import send, until
 WANTED = ("memory", "cpu", "pids", "name=systemd")
 
 
-def hierarchies(mountinfo: str) -> list[Path]:
+def hierarchies(mountinfo: str, *, all_of_them: bool = False) -> list[Path]:
     """Mount points of the hierarchies that a machine needs, from /proc/self/mountinfo text."""
     found = []
     for line in mountinfo.splitlines():
@@ -25,16 +25,17 @@ def hierarchies(mountinfo: str) -> list[Path]:
         kind, _source, options = (after.split(" ", 2) + ["", ""])[:3]
         place = Path(re.sub(r"\\(\d{3})", lambda m: chr(int(m[1], 8)), before.split(" ")[4]))
         if kind == "cgroup2" or (
-            kind == "cgroup" and any(name in WANTED for name in options.split(","))
+            kind == "cgroup" and (all_of_them or any(name in WANTED for name in options.split(",")))
         ):
             found.append(place)
     return list(dict.fromkeys(found))
 
 
-def groups(tag: str, name: str) -> list[Path]:
-    """The machine's group in each hierarchy; they need not exist."""
+def groups(tag: str, name: str, *, all_hierarchies: bool = False) -> list[Path]:
+    """The machine's group in each hierarchy that it needs, or in all; they need not exist."""
     text = Path("/proc/self/mountinfo").read_text()
-    return [top / f"toque-kitchen-{tag}" / name for top in hierarchies(text)]
+    tops = hierarchies(text, all_of_them=all_hierarchies)
+    return [top / f"toque-kitchen-{tag}" / name for top in tops]
 
 
 def names(tag: str) -> set[str]:

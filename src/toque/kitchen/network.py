@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -64,8 +65,12 @@ def ensure(tag: str) -> Network:
         return Network(bridge, table, subnet)
 
 
-def remove(tag: str) -> None:
-    """Take the kitchen's network away, and the host's settings back when it was the last one."""
+def remove(tag: str, machines: Iterable[str]) -> None:
+    """Take the kitchen's network away unless the address of one of its machines is on it, and put
+    the host's settings back when it was the last one.
+    """
+    if any(addresses.pooled(address) for address in machines):
+        return
     if not shutil.which("ip") or not shutil.which("nft"):
         return  # nothing of ours can have been made without them
     with locked(SHARED / "lock", 60.0):

@@ -23,6 +23,7 @@ AUTO = "auto"
 # In the order in which ``auto`` tries them: what shows the most of a real machine comes first.
 AUTOMATIC: Mapping[str, str] = {
     "nspawn": "nspawn:Nspawn",
+    "podman": "podman:Podman",
     "chroot": "chroot:Chroot",
 }
 # Those that somebody has to ask for by name, as the plugins.

@@ -320,8 +320,7 @@ class Nspawn:
                 unmount(self.store.folder(name) / "root")
                 self._forget(name)
             self.store.remove_debris()
-            if not any(record.spec.driver == self.name for record in self.store.records()):
-                network.remove(self.store.tag)
+            network.remove(self.store.tag, {r.machine.address for r in self.store.records()})
 
     def running(self, machine: Machine) -> bool:
         return bool(cgroups.members(self._groups(machine)))
