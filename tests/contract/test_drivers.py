@@ -64,3 +64,10 @@ def test_machines_of_two_drivers_share_a_network_that_goes_with_the_last(tmp_pat
         for name in kitchen.store.names():
             api.destroy(kitchen, name)
     assert traces(kitchen.store) == []
+
+
+@pytest.mark.machine
+@pytest.mark.timeout(600)
+class TestQemu(DriverContract):
+    driver = "qemu"
+    lacks = frozenset({"neighbours"})

@@ -21,6 +21,7 @@ ASKED = {
     "src/toque/kitchen/drivers/memory.py": (1, "when a machine was made, for people"),
     "src/toque/kitchen/drivers/nspawn.py": (1, "when a machine was made, for people"),
     "src/toque/kitchen/drivers/podman.py": (1, "when a machine was made, for people"),
+    "src/toque/kitchen/drivers/qemu.py": (1, "when a machine was made, for people"),
     "src/toque/kitchen/look/certificate.py": (1, "days that a certificate has left"),
     "src/toque/node/blobs.py": (1, "bytes that nobody used for a week are sent again"),
     "src/toque/node/deploys.py": (1, "when a deploy failed, for people"),

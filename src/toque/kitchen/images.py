@@ -22,7 +22,7 @@ from pathlib import Path
 from ..errors import Failed
 from . import sources
 from .driver import Progress
-from .process import clear_out
+from .process import clear_out, with_argument
 from .state import Store, locked
 
 # Raise it when the text of this file changes what an image holds.
@@ -121,7 +121,8 @@ def remove_unused(store: Store) -> list[Path]:
     gone = []
     for place in sorted((store.cache / "images").glob("[a-z]*")):
         with locked(place.with_name(f".{place.name}.lock"), 1800.0):
-            if place.name not in used and str(place) not in mounted:
+            booted = with_argument(str(place / "vmlinuz"))  # by QEMU
+            if place.name not in used and str(place) not in mounted and not booted:
                 _clear(place.rename(place.with_name(f".building-{place.name}")))
                 gone.append(place)
     return gone

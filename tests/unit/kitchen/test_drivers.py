@@ -150,4 +150,4 @@ def test_listing_machines_imports_their_drivers_only(kitchen: api.Kitchen):
 
 
 def test_auto_asks_no_driver_that_has_to_be_asked_for():
-    assert not set(AUTOMATIC) & {"memory", "host", "ec2"}
+    assert not set(AUTOMATIC) & {"memory", "host", "ec2", "qemu"}

@@ -31,6 +31,7 @@ ASKED_FOR: Mapping[str, str] = {
     "memory": "memory:Memory",
     "host": "host:Host",
     "ec2": "ec2:Ec2",
+    "qemu": "qemu:Qemu",
 }
 
 BUILT_IN: Mapping[str, str] = {**AUTOMATIC, **ASKED_FOR}

@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -22,13 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import Failed
-from .. import addresses, boot_chroot, identity, images, packages
+from .. import boot_chroot, identity, images, packages, ports
 from ..driver import Progress
-from ..machine import ENVIRONMENT, STANDARD_PORTS, Machine, Spec, Verdict
+from ..machine import ENVIRONMENT, Machine, Spec, Verdict
 from ..process import alive, clear_out, detached, rooted_in, send, tool, until
 from ..state import Record, Store, replace
 
-LOOPBACK = "127.0.0.1"
 STOP_S = 95.0
 RESTORED = "restored"
 
@@ -102,25 +100,17 @@ class Chroot:
     def _written_down(self, spec: Spec, image: str) -> Machine:
         folder = self.store.folder(spec.name)
         with self.store.lock("network"):
-            taken = {
-                port
-                for record in self.store.records()
-                for port in (record.machine.ssh_port, *record.machine.ports.values())
-            }
-            ports: dict[str, int] = {}
-            for purpose in STANDARD_PORTS:
-                ports[purpose] = addresses.free_port(taken, _can_listen, int(self.store.tag, 16))
-                taken.add(ports[purpose])
+            chosen = ports.choose(self.store)
             machine = Machine(
                 name=spec.name,
                 driver=self.name,
                 release=spec.release,
-                address=LOOPBACK,
-                ssh_port=ports["ssh"],
+                address=ports.LOOPBACK,
+                ssh_port=chosen["ssh"],
                 key=folder / "keys/login_key",
                 host_key=identity.make_keys(folder / "keys"),
                 root=folder / "root",
-                ports=ports,
+                ports=chosen,
                 created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 image=image,
             )
@@ -262,12 +252,3 @@ def _copied(tree: Path, place: Path) -> Path:
     tool(["cp", "-a", "--reflink=auto", str(tree), str(staged)])
     staged.rename(place)
     return place
-
-
-def _can_listen(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
