@@ -201,6 +201,18 @@ def test_a_power_cut_kills_everything_at_once_and_start_boots_again(bench: Bench
     assert bench.ssh(machine, "test", "!", "-e", "/root/asked") == ""
 
 
+def test_debian_13_boots_again_after_it_was_stopped(bench: Bench):
+    """Its systemd starts services from one control group straight into another."""
+    bench.made.append("again")
+    machine = api.create(bench.kitchen, "again", driver=bench.driver, release="trixie")
+
+    for _ in range(2):
+        api.stop(bench.kitchen, machine.name)
+        api.start(bench.kitchen, machine.name)
+
+    assert bench.ssh(machine, "cat", "/etc/hostname") == "again"
+
+
 def test_a_snapshot_is_what_the_machine_was(bench: Bench):
     """Files that were added, changed, removed and replaced; of a machine that ran, and in a row."""
     machine = bench.create("kept")
