@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ... import bootstrap
-from ...errors import AskedWrongly, ToqueError
-from ...kitchen import api, junit
+from ...errors import AskedWrongly
+from ...kitchen import api
 from ...kitchen.instance import Instance
-from ...kitchen.outcome import Result
-from ...kitchen.verify import USUAL, Limits
+from ...kitchen.verify import Limits
 from ...usecases import cycle
 from ...usecases.means import Means
-from ..asked import checks_options, json_option, stoppable, tell, verbose_option
-from ..show import Shown
-from ..trouble import told
-from . import children
+from ..asked import checks_options, json_option, verbose_option
+from .each import Asked, Said, each, flags_of, limits_of, show
 from .suites import driver_option, picked, suites_argument
-
-Said = Mapping[str, Any]
-Rung = Callable[[Means, Instance], Said]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A command with its ``flags``, for the instances that its ``words`` mean."""
-
-    command: str
-    words: tuple[str, ...]
-    flags: tuple[str, ...]
-    concurrency: int
-    as_json: bool
-    verbose: bool = False
-    report: Path | None = None
-    limits: Limits = USUAL
 
 
 def cold_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,7 +42,7 @@ def concurrency_option(function: Callable[..., Any]) -> Callable[..., Any]:
 def create(
     words: tuple[str, ...], driver: str, release: str, concurrency: int, as_json: bool
 ) -> None:
-    """Make the machines of SUITE; finds them when they are there already.
+    """Make the machines of SUITE, or find them.
 
     Where there is no kitchen.toml, SUITE is the name of one machine.
     """
@@ -77,7 +52,7 @@ def create(
         machine = api.create(
             cook, bare, driver=driver or "auto", release=release or "bookworm", progress=say
         )
-        _tell([{"instance": bare, "machines": [machine.as_json()]}], as_json, _made)
+        show([{"instance": bare, "machines": [machine.as_json()]}], as_json, _made)
         return
     if release:
         raise AskedWrongly(
@@ -92,8 +67,8 @@ def create(
         machines = cycle.create(means, one, driver=driver)
         return {"machines": [machine.as_json() for machine in machines.values()]}
 
-    asked = Asked("create", words, _flags(driver=driver), concurrency, as_json)
-    _each(asked, made, _made)
+    asked = Asked("create", words, flags_of(driver=driver), concurrency, as_json)
+    each(asked, made, _made)
 
 
 @click.command()
@@ -112,19 +87,19 @@ def converge(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Run SUITE's events on its machines, making them when needed.
+    """Run the cookbooks on SUITE's machines.
 
-    Machines that are made for it begin where the packages of a plan that begins with the same
-    steps were installed before; --cold makes them begin from nothing.
+    Machines that are missing are made.  They begin where the packages of a plan that begins with
+    the same steps were installed before; --cold makes them begin from nothing.
     """
 
     def converged(means: Means, one: Instance) -> Said:
         done = cycle.converge(means, one, driver=driver, cold=cold)
         return {"changed": done.changed, "reports": list(done.reports)}
 
-    flags = _flags(driver=driver, cold=cold, verbose=verbose)
+    flags = flags_of(driver=driver, cold=cold, verbose=verbose)
     asked = Asked("converge", words, flags, concurrency, as_json, verbose)
-    _each(asked, converged, _nothing_more)
+    each(asked, converged, _nothing_more)
 
 
 @click.command()
@@ -133,14 +108,17 @@ def converge(
 @concurrency_option
 @json_option
 def setup(words: tuple[str, ...], driver: str, concurrency: int, as_json: bool) -> None:
-    """Make SUITE ready for its checks: converged, running, its setup hooks run."""
+    """Make SUITE ready for its checks.
+
+    Converged, running, its setup hooks run.
+    """
 
     def ready(means: Means, one: Instance) -> Said:
         cycle.setup(means, one, driver=driver)
         return {"ready": True}
 
-    asked = Asked("setup", words, _flags(driver=driver), concurrency, as_json)
-    _each(asked, ready, lambda said: f"{said['instance']}: ready for its checks")
+    asked = Asked("setup", words, flags_of(driver=driver), concurrency, as_json)
+    each(asked, ready, lambda said: f"{said['instance']}: ready for its checks")
 
 
 @click.command("verify")
@@ -168,9 +146,9 @@ def verify(
     def verified(means: Means, one: Instance) -> Said:
         return cycle.check(means, one, driver=driver).as_json()
 
-    flags = (*_flags(driver=driver), *_limited(limits))
+    flags = (*flags_of(driver=driver), *limits_of(limits))
     asked = Asked("verify", words, flags, concurrency, as_json, report=report, limits=limits)
-    _each(asked, verified, _nothing_more)
+    each(asked, verified, _nothing_more)
 
 
 @click.command()
@@ -210,9 +188,9 @@ def test(
             **done.result.as_json(),
         }
 
-    flags = (*_flags(driver=driver, cold=cold, keep=keep), *_limited(limits))
+    flags = (*flags_of(driver=driver, cold=cold, keep=keep), *limits_of(limits))
     asked = Asked("test", words, flags, concurrency, as_json, report=report, limits=limits)
-    _each(asked, tested, _tested)
+    each(asked, tested, _tested)
 
 
 @click.command()
@@ -220,20 +198,20 @@ def test(
 @concurrency_option
 @json_option
 def destroy(words: tuple[str, ...], concurrency: int, as_json: bool) -> None:
-    """Take SUITE's machines away, whatever state they are in.
+    """Take SUITE's machines away.
 
-    SUITE may be the name of a machine, too.
+    Whatever state they are in, nothing of them stays.  SUITE may be the name of a machine, too.
     """
     cook = bootstrap.open_kitchen()
     if bare := _bare(words) or (words[0] if words and words[0] in cook.store.names() else ""):
         there = api.destroy(cook, bare)
-        _tell([{"instance": bare, "destroyed": there}], as_json, _gone)
+        show([{"instance": bare, "destroyed": there}], as_json, _gone)
         return
 
     def destroyed(means: Means, one: Instance) -> Said:
         return {"destroyed": cycle.destroy(means, one)}
 
-    _each(Asked("destroy", words, (), concurrency, as_json), destroyed, _gone)
+    each(Asked("destroy", words, (), concurrency, as_json), destroyed, _gone)
 
 
 COMMANDS = (create, converge, setup, verify, test, destroy)
@@ -250,95 +228,6 @@ def _bare(words: Sequence[str]) -> str:
             return words[0]
         raise
     return ""
-
-
-def _flags(**given: str | bool) -> tuple[str, ...]:
-    """Options as words, for a command that is run for each instance."""
-    words: list[str] = []
-    for name, value in given.items():
-        if value:
-            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-    return tuple(words)
-
-
-def _limited(limits: Limits) -> tuple[str, ...]:
-    if limits == USUAL:
-        return ()
-    return (f"--limit={limits.check_s:g}", f"--limit-all={limits.all_s:g}")
-
-
-def _each(asked: Asked, do: Rung, shown: Callable[[Said], str]) -> None:
-    """Do something with each instance that is meant: here for one, else in children."""
-    chosen = picked(asked.words)
-    if len(chosen) > 1:
-        with _reports(asked.report) as more:
-            ended = children.run(
-                (asked.command, *asked.flags, *more),
-                [one.name for one in chosen],
-                abreast=asked.concurrency,
-                quiet=asked.as_json,
-            )
-        if asked.as_json:
-            tell({"instances": [one.said for one in ended]})
-        children.require(ended)
-        return
-
-    results: list[Result] = []
-
-    def judged(one: Instance, result: Result) -> None:
-        results.append(result)
-        if asked.report is not None:
-            file = asked.report / f"{one.name}.xml" if asked.report.is_dir() else asked.report
-            junit.write(file, {one.name: result})
-
-    try:
-        with _means(quiet=asked.as_json, verbose=asked.verbose) as means:
-            watched = replace(means, judged=judged, limits=asked.limits)
-            said = {"instance": chosen[0].name, **do(watched, chosen[0])}
-    except ToqueError as error:
-        if not (asked.as_json and results):
-            raise
-        # How each check went is said beside the error.
-        trouble, status = told(error)
-        checked = {"instance": chosen[0].name, **results[-1].as_json()}
-        tell({"instances": [checked], "error": trouble.as_json(), "exit": status})
-        sys.exit(status)
-    _tell([said], asked.as_json, shown)
-
-
-@contextmanager
-def _reports(file: Path | None) -> Iterator[Sequence[str]]:
-    """What children are told so that ``file`` has the reports of all of them in the end."""
-    if file is None:
-        yield ()
-        return
-    with tempfile.TemporaryDirectory(prefix="toque-junit-") as folder:
-        yield ["--junit", folder]
-        junit.merge(file, sorted(Path(folder).glob("*.xml")))
-
-
-def _tell(said: Sequence[Said], as_json: bool, shown: Callable[[Said], str]) -> None:
-    if as_json:
-        tell({"instances": list(said)})
-        return
-    for one in said:
-        if line := shown(one):
-            click.echo(line)
-
-
-@contextmanager
-def _means(*, quiet: bool, verbose: bool) -> Iterator[Means]:
-    with Shown(quiet=quiet, verbose=verbose, diffs=verbose) as shown:
-        yield Means(
-            kitchen=bootstrap.open_kitchen(),
-            environ=os.environ,
-            open_site=bootstrap.open_site,
-            connect=bootstrap.connect,
-            say=api.silent if quiet else click.echo,
-            watch=shown,
-            summed=shown.summary,
-            stoppable=stoppable,
-        )
 
 
 def _made(said: Said) -> str:

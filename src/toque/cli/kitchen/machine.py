@@ -44,7 +44,7 @@ def login(name: str) -> None:
 @machine_argument
 @click.option("-n", "--lines", default=100, show_default=True, help="How many, from the end.")
 def logs(name: str, lines: int) -> None:
-    """What the machine printed while booting and since: its console."""
+    """Show what the machine printed, booting and since."""
     click.echo(api.console(bootstrap.open_kitchen(), machine_name(name), lines))
 
 
@@ -60,7 +60,7 @@ def reboot(name: str) -> None:
 @machine_argument
 @json_option
 def snapshot(state: str, name: str, as_json: bool) -> None:
-    """Keep what SUITE's machine is now under the name STATE.
+    """Keep what the machine is now as STATE.
 
     A machine that runs is stopped in order and booted again.
 
@@ -79,7 +79,7 @@ def snapshot(state: str, name: str, as_json: bool) -> None:
 @machine_argument
 @json_option
 def restore(state: str, name: str, as_json: bool) -> None:
-    """Put SUITE's machine back to the state that was kept as STATE.
+    """Put the machine back to what it was at STATE.
 
     What has changed since is gone; later snapshots stay.
     """
@@ -95,7 +95,7 @@ def restore(state: str, name: str, as_json: bool) -> None:
 @machine_argument
 @json_option
 def list_snapshots(name: str, as_json: bool) -> None:
-    """List what was kept of SUITE's machine, the oldest first."""
+    """List what was kept of the machine, oldest first."""
     cook, machine = bootstrap.open_kitchen(), machine_name(name)
     there = api.snapshots(cook, machine)
     if as_json:

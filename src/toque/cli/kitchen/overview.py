@@ -25,7 +25,9 @@ from .suites import here, suites_argument
 @click.option("--live", is_flag=True, help="Look at each machine: does it run?")
 @json_option
 def list_instances(words: tuple[str, ...], live: bool, as_json: bool) -> None:
-    """List the suites here with how far each has come, and the other machines of this host.
+    """List suites with how far each has come.
+
+    And the other machines of this host.
 
     toque kitchen list --live
     """
@@ -96,9 +98,10 @@ def _cells(instance: str, machine: Mapping[str, Any], last: str, failed: str) ->
 @suites_argument
 @json_option
 def diagnose(words: tuple[str, ...], as_json: bool) -> None:
-    """Show what kitchen.toml, kitchen.local.toml and your own settings come to, and from where.
+    """Show what the settings come to, and from where.
 
-    Each value of each suite with the file and line that it is from.
+    Of kitchen.toml, kitchen.local.toml and your own: each value of each suite with the file and
+    line that it is from.
     """
     read = kitchenfile.load(kitchenfile.find_file(Path.cwd()), os.environ)
     chosen = pick(instances(read), words)
@@ -155,7 +158,7 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Say which drivers work on this host and why the others do not."""
+    """Say which drivers work here, and why others do not."""
     verdicts = api.verdicts(bootstrap.open_kitchen())
     if as_json:
         asked.tell({"drivers": [v.as_json() for v in verdicts]})

@@ -23,10 +23,11 @@ SETTLED_S = 0.15  # an editor writes a file in several steps
 @driver_option
 @click.option("--once", is_flag=True, help="End after the first change was tried.")
 def watch(words: tuple[str, ...], driver: str, once: bool) -> None:
-    """Converge and verify SUITE now and after each save, until Ctrl-C.
+    """Converge and verify SUITE after each save.
 
-    Looks at the folder of kitchen.toml and at the cookbooks and the project of the suites, but not
-    at files that git ignores.  A failure is shown, and the next save is waited for.
+    And once at the beginning; Ctrl-C ends it.  Looks at the folder of kitchen.toml and at the
+    cookbooks and the project of the suites, but not at files that git ignores.  A failure is
+    shown, and the next save is waited for.
 
     toque kitchen watch default
     """
