@@ -126,7 +126,7 @@ class Walker:
         self.state = state
         self.secrets: Mapping[str, str] = order.get("secrets", {})
         self.stop = False
-        self.left = order.get("steps", len(plan.steps))  # after so many it is as if asked to stop
+        self.left = len(plan.steps)  # after so many it is as if somebody had asked to stop
         self.stopping: Callable[[], bool] = lambda: False
         self.pause: Callable[[], None] = lambda: None  # before anything that may take long
         self.caller: Optional[Caller] = None
@@ -151,6 +151,7 @@ class Walker:
 
     def apply(self, say: Recorder, token: int) -> None:
         """Do it, until the end or until somebody asks it to stop after a step."""
+        self.left = self.order.get("steps", len(self.plan.steps))
         signal.signal(signal.SIGTERM, self._stop)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self.pause, self.stopping = say.flush, self._stopping
