@@ -16,6 +16,8 @@ from .probe import parts
 PART = 1 << 16  # bytes
 MOST_HOPS = 5  # redirects; curl and browsers go on longer, download sites need two
 MOVED = (301, 302, 303, 307, 308)
+# A connection may wait longer than all may take: so it is the deadline which says why it ended.
+LATER_S = 1.0
 
 
 def fetch(url: str, *, timeout_s: float) -> Iterator[bytes]:
@@ -89,10 +91,10 @@ def _asked(
         import ssl
 
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            name, port, timeout=deadline.timeout_s, context=ssl.create_default_context()
+            name, port, timeout=deadline.timeout_s + LATER_S, context=ssl.create_default_context()
         )
     else:
-        connection = http.client.HTTPConnection(name, port, timeout=deadline.timeout_s)
+        connection = http.client.HTTPConnection(name, port, timeout=deadline.timeout_s + LATER_S)
     try:
         deadline.watch(connection)
         connection.connect()

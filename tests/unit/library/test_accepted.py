@@ -117,7 +117,7 @@ def test_programs_that_start_a_server_are_python(
 
     assert "9," in text
     assert '"toque_entry:app"' in text
-    assert "0o117" in text if server == "uvicorn" else "uds_permissions=0o660" in text
+    assert "os.umask(0o117)" in text
 
 
 @pytest.mark.parametrize("made_by", ["library", "example"])

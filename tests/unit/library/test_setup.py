@@ -9,6 +9,7 @@ from toque.fleet.app import App, Database
 from toque.library import gunicorn, nginx, postgresql, python_app, uwsgi
 from toque.library.nginx import cookbook as nginx_cookbook
 from toque.library.postgresql import cookbook as postgresql_cookbook
+from toque.library.python_app import accounts
 from toque.library.python_app import cookbook as python_app_cookbook
 from toque.node.model import Action
 
@@ -155,6 +156,26 @@ def test_python_app_ships_uv_by_its_digest(plan_of: Compile) -> None:
 
     assert plan.step("file:/usr/local/lib/toque/uv").fields["mode"] == 0o755
     assert set(plan.blobs) == {"1" * 64}
+
+
+@pytest.mark.parametrize(
+    ("python", "parts"),
+    [("3.9.2", ("python3-distutils",)), ("3.10.0", ()), ("3.13.5", ()), ("", ())],
+)
+def test_python_app_installs_what_uv_asks_of_an_older_python(
+    python: str, parts: tuple[str, ...]
+) -> None:
+    assert accounts.parts_of_python(python) == parts
+
+
+def test_no_site_repeats_what_debian_13_says_for_all(plan_of: Compile) -> None:
+    """``server_tokens`` may stand once at a level, and Debian 13's nginx.conf has it."""
+    plan = plan_of((nginx_cookbook, "setup"))
+    shared = plan.step("file:/etc/nginx/conf.d/toque.conf").fields["content"]
+    site = plan.step("file:/etc/nginx/sites-enabled/thena").fields["content"]
+
+    assert not [line for line in shared.splitlines() if line.startswith("server_tokens")]
+    assert "    server_tokens off;\n" in site
 
 
 def test_uwsgi_installs_debians_own(plan_of: Compile) -> None:

@@ -21,12 +21,21 @@ def setup(r: Recipe) -> None:
     """Everything a deploy takes for granted.  It changes nothing of what is deployed."""
     a = r.attributes(PythonApp)
     wanted = (*a.packages, *(package for app in r.apps for package in app.packages))
-    r.add(Package(*dict.fromkeys(wanted)))
+    r.add(Package(*dict.fromkeys((*wanted, *parts_of_python(r.facts.python)))))
     for path in ("/usr/local/lib/toque", "/srv/www", "/etc/toque", "/etc/toque/apps"):
         r.add(Directory(path, parents=True))
     r.add(File(UV, content=r.uv, mode=0o755))
     for app in r.apps:
         account(r, app)
+
+
+def parts_of_python(version: str) -> tuple[str, ...]:
+    """What uv asks of an older Python and Debian packages apart: distutils, before 3.10.
+
+    ``version`` is as in the node's facts, ``3.9.2``; empty when it is not known.
+    """
+    number = tuple(int(part) for part in version.split(".")[:2] if part)
+    return ("python3-distutils",) if () < number < (3, 10) else ()
 
 
 def account(r: Recipe, app: App) -> None:
