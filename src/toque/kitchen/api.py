@@ -70,10 +70,11 @@ def create(
     release: str = "bookworm",
     packages: Sequence[str] = (),
     options: Mapping[str, str] | None = None,
+    layered: bool = False,
     progress: Progress = silent,
 ) -> Machine:
     """Make a machine, or find it: a finished one is started, a half-made one is made anew."""
-    wanted = Spec(checked(name), driver, release, tuple(packages), dict(options or {}))
+    wanted = Spec(checked(name), driver, release, tuple(packages), dict(options or {}), layered)
     with kitchen.store.lock(name):
         record = kitchen.store.read(name)
         if record and record.ready:

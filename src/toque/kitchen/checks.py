@@ -171,7 +171,10 @@ def _way(subject: Subject) -> Ask:
         return ThroughCommand(subject.command)
     kitchen = api.Kitchen.from_environment(os.environ)
     found = api.find(kitchen, subject.name)
-    return ThroughDriver(kitchen.driver(found), found)
+    driver = kitchen.driver(found)
+    if subject.first:
+        driver.exec(found, subject.first)
+    return ThroughDriver(driver, found)
 
 
 def _message(report: pytest.TestReport) -> str:

@@ -92,7 +92,8 @@ class Layering(Protocol):
     def layers(self) -> LayerCache: ...
 
     def stand_on(self, machine: Machine, key: str) -> None:
-        """Boot the machine anew from the files of a layer; what it has changed is gone."""
+        """Boot the machine anew from the files of a layer, or without a ``key`` from its image
+        alone; what it has changed is gone."""
         ...
 
     def keep_layer(self, machine: Machine, key: str) -> None:

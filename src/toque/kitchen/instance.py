@@ -47,6 +47,13 @@ class Instance:
     def hooks_at(self, moment: Moment) -> Sequence[Hook]:
         return self.hooks.get(moment, ())
 
+    @property
+    def layered(self) -> bool:
+        """Whether its new machines may begin from a layer, which would undo what a command of the
+        user's has done to them."""
+        hooked = self.hooks_at("after_create") or self.hooks_at("before_converge")
+        return self.run[:1] == ("setup",) and not hooked
+
 
 def instances(read: Read) -> tuple[Instance, ...]:
     """Every suite on every platform that it is for, suites in the order of the file.

@@ -2,6 +2,7 @@
 
     <cache>/layers/KEY/tree        the files that differ from what the layer stands on
     <cache>/layers/KEY/below.json  the layers that it stands on, the topmost first
+    <cache>/layers/.last-MACHINE   what a machine of that name in that kitchen began from
 
 A key says which image, which Toque and which steps the files come from (``usecases/layered.py``).
 A layer can only save time: the whole plan is applied on top of it all the same.  The folder is
@@ -11,6 +12,7 @@ root's alone, as layers hold what machines hold: passwords of databases, keys of
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -47,15 +49,38 @@ class LayerCache:
         found: list[str] = json.loads((self.folder / key / "below.json").read_text())
         return [key, *found]
 
-    def stand_on(self, machine: Path, key: str) -> None:
-        """Let a machine that is not mounted begin from a layer: what it has changed is dropped."""
+    def stand_on(self, machine: Path, key: str, image: str) -> None:
+        """Let a machine that is not mounted begin from a layer: what it has changed is dropped.
+
+        Without a key it begins from ``image`` alone.
+        """
         with self._alone():
-            for part in ("upper", "work"):
-                tool(["rm", "-rf", "--one-file-system", "--", str(machine / part)])
-            replace(machine / BASE, json.dumps(self.below(key)))
+            self._stand_on(machine, key)
+            self._last(machine).unlink(missing_ok=True)
+            if key:
+                replace(self._last(machine), json.dumps({"image": image, "key": key}))
+
+    def stand_as_before(self, machine: Path, image: str) -> None:
+        """Let a new machine begin from what its namesake began from, if that is there."""
+        with self._alone():
+            try:
+                last = json.loads(self._last(machine).read_text())
+            except (FileNotFoundError, ValueError):
+                return
+            if last["image"] == image and (self.folder / last["key"] / "below.json").exists():
+                self._stand_on(machine, last["key"])
+
+    def _stand_on(self, machine: Path, key: str) -> None:
+        for part in ("upper", "work"):
+            tool(["rm", "-rf", "--one-file-system", "--", str(machine / part)])
+        replace(machine / BASE, json.dumps(self.below(key) if key else []))
+        if key:
             os.utime(self.folder / key)  # the last that was used is the last to go
 
-    def keep(self, machine: Path, key: str) -> None:
+    def _last(self, machine: Path) -> Path:
+        return self.folder / f".last-{hashlib.sha256(os.fsencode(machine)).hexdigest()[:24]}"
+
+    def keep(self, machine: Path, key: str, image: str) -> None:
         """Make what a machine that is not mounted has changed a layer, and let it stand on that.
 
         The layer is there whole or not at all.
@@ -70,6 +95,7 @@ class LayerCache:
             replace(partial / "below.json", json.dumps(below))
             partial.rename(self.folder / key)
             replace(machine / BASE, json.dumps([key, *below]))
+            replace(self._last(machine), json.dumps({"image": image, "key": key}))
             self._prune(MOST)
 
     def prune(self, most: int) -> list[str]:
@@ -91,6 +117,10 @@ class LayerCache:
             (self.folder / key).rename(self.folder / f".gone-{key}")
         for place in (*self.folder.glob(".gone-*"), *self.folder.glob(".partial-*")):
             tool(["rm", "-rf", "--one-file-system", "--", str(place)])
+        if gone:
+            for place in self.folder.glob(".last-*"):
+                if json.loads(place.read_text())["key"] in gone:
+                    place.unlink()
         return gone
 
     def _alone(self) -> AbstractContextManager[None]:

@@ -22,7 +22,8 @@ class Spec:
 
     ``driver`` is a driver's own name, never ``auto``.  ``packages`` are preinstalled in the image
     beyond what the driver needs; they are part of the image's identity.  ``options`` are what only
-    this driver knows, such as an address or a region; each driver says which it takes.
+    this driver knows, such as an address or a region; each driver says which it takes.  One that is
+    ``layered`` may begin from the layer that its namesake began from, where its driver keeps some.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Spec:
     release: str = "bookworm"
     packages: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    layered: bool = field(default=False, compare=False)  # how it begins is not what it is
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -17,7 +17,8 @@ class Subject:
     A machine of the kitchen is looked at through its ``driver``; any other node through
     ``command``, the argument list that starts a constant program there as root, or through
     ``sudo``.  ``ssh`` are settings, in ssh_config's words, by which ssh reaches it, if it does;
-    ``host_keys`` are those that it may show, ``ssh-ed25519 AAAA...``.
+    ``host_keys`` are those that it may show, ``ssh-ed25519 AAAA...``.  ``first`` is run in a
+    machine of the kitchen, whatever its end, before it is looked at for the first time.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Subject:
     sudo: bool = False
     ssh: Mapping[str, str] = field(default_factory=dict)
     host_keys: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
 
     @property
     def testinfra(self) -> str:
@@ -40,7 +42,7 @@ class Subject:
         return f"Host {self.name}\n" + "".join(f'  {k} "{v}"\n' for k, v in rows.items())
 
 
-def in_kitchen(machine: Machine) -> Subject:
+def in_kitchen(machine: Machine, first: tuple[str, ...] = ()) -> Subject:
     """A machine of the kitchen, looked at without SSH, on which no check depends thus."""
     ssh = {
         "HostName": machine.address,
@@ -55,6 +57,7 @@ def in_kitchen(machine: Machine) -> Subject:
         machine.driver,
         ssh=ssh,
         host_keys=(machine.host_key,),
+        first=first,
     )
 
 
@@ -68,5 +71,5 @@ def from_text(text: str) -> dict[str, Subject]:
 
 
 def _subject(value: dict[str, Any]) -> Subject:
-    lists = {name: tuple(value[name]) for name in ("command", "host_keys")}
+    lists = {name: tuple(value[name]) for name in ("command", "host_keys", "first")}
     return Subject(**{**value, **lists})

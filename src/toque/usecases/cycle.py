@@ -24,7 +24,7 @@ from .means import Converged, Means
 BACK_WITHIN_S = 60.0  # a machine that answers SSH again may still be starting its services
 AGAIN_S = 0.3
 # Ends when all that is started at boot has been; at once where there is no systemd to ask.  Checks
-# that begin sooner fail, and are run again as a whole.
+# that begin sooner fail, and are run again as a whole.  It is waited for where pytest has started.
 BOOTED = ("timeout", "10", "systemctl", "is-system-running", "--wait")
 
 
@@ -52,9 +52,9 @@ def converge(
     Machines that are made for it may begin from a layer, unless they are to begin ``cold``.
     """
     with _alone(means, instance):
-        new = not rung.read(means.kitchen.store, instance).last
-        _created(means, instance, driver)
-        return _converged(means, instance, new=new and not cold)
+        new = not rung.read(means.kitchen.store, instance).last and not cold
+        _created(means, instance, driver, new=new)
+        return _converged(means, instance, new=new)
 
 
 def setup(means: Means, instance: Instance, *, driver: str = "") -> None:
@@ -91,7 +91,7 @@ def whole(
     began = time.monotonic()
     with _alone(means, instance):
         _destroyed(means, instance)
-        machines = _created(means, instance, driver)
+        machines = _created(means, instance, driver, new=not cold)
         _converged(means, instance, new=not cold)
         if instance.twice:
             _settled(instance, _converged(means, instance))
@@ -101,16 +101,16 @@ def whole(
             for machine in machines.values():
                 means.say(f"{machine.name}: reboot")
                 api.reboot(means.kitchen, machine.name)
-            for machine in machines.values():
-                api.execute(means.kitchen, machine.name, BOOTED)
-            result = _verified(means, instance, within_s=BACK_WITHIN_S)
+            result = _verified(means, instance, first=BOOTED, within_s=BACK_WITHIN_S)
         if not keep:
             _destroyed(means, instance)
     drivers = tuple(sorted({machine.driver for machine in machines.values()}))
     return Tested(result, drivers, time.monotonic() - began, tuple(machines.values()))
 
 
-def _created(means: Means, instance: Instance, driver: str) -> dict[str, Machine]:
+def _created(
+    means: Means, instance: Instance, driver: str, *, new: bool = False
+) -> dict[str, Machine]:
     before = rung.read(means.kitchen.store, instance)
     if not before.last:
         _hooks(means, instance, "before_create")
@@ -122,6 +122,7 @@ def _created(means: Means, instance: Instance, driver: str) -> dict[str, Machine
             release=member.kind.release,
             packages=member.kind.packages,
             options=member.kind.options,
+            layered=new and instance.layered,
             progress=means.say,
         )
         for member in instance.members
@@ -160,8 +161,9 @@ def _set_up(means: Means, instance: Instance, driver: str) -> None:
     store = means.kitchen.store
     before = rung.read(store, instance)
     if not before.reached("converged"):
-        _created(means, instance, driver)
-        _converged(means, instance, new=not before.last)
+        new = not before.last
+        _created(means, instance, driver, new=new)
+        _converged(means, instance, new=new)
     now = rung.read(store, instance)
     with _towards(means, instance, Rung("converged")):
         verify.ready(instance.checks)
@@ -174,10 +176,12 @@ def _set_up(means: Means, instance: Instance, driver: str) -> None:
         _reached(means, instance, "set-up")
 
 
-def _verified(means: Means, instance: Instance, *, within_s: float = 0.0) -> Result:
+def _verified(
+    means: Means, instance: Instance, *, first: tuple[str, ...] = (), within_s: float = 0.0
+) -> Result:
     """Run the checks until they pass, for ``within_s`` seconds: what starts at boot needs time."""
     machines = {
-        member.name or instance.suite: in_kitchen(api.find(means.kitchen, member.machine))
+        member.name or instance.suite: in_kitchen(api.find(means.kitchen, member.machine), first)
         for member in instance.members
     }
     until = time.monotonic() + within_s

@@ -13,6 +13,7 @@ from .. import __version__
 from ..errors import ToqueError
 from ..kitchen import api
 from ..kitchen.api import Kitchen
+from ..kitchen.layercache import base_of
 from ..kitchen.machine import Machine
 from ..node.model import Step
 from ..node.wire import canonical, step_json
@@ -31,38 +32,45 @@ def begin(
     site: Site,
     place: Place,
     *,
+    again: Callable[[], Place],
     event: str,
     say: Callable[[str], None],
     watch: Watch,
-) -> bool:
+) -> Place:
     """Bring a machine that is as it came to where its plan's packages are installed.
 
-    Returns whether it was booted from other files than before: then connect to it anew.  What is
-    left of the plan, and all of it again, is for ``setup``.
+    It may stand on the layer that its namesake began from, and stays there if its plan does begin
+    so.  Returns the way to it: ``place``, or one made by ``again`` as it was booted from other
+    files.  What is left of the plan, and all of it again, is for ``setup``.
     """
     driver = api.layering(kitchen, machine)
     if driver is None:
-        return False
+        return place
     steps = setting.compiled(site, place, event=event).steps
     cut = max((n for n, step in enumerate(steps, 1) if step.kind == "package"), default=0)
-    if not cut:
-        return False
     keys, there = keys_of(machine.image, steps), driver.layers.keys()
-    done = max((n for n, key in enumerate(keys, 1) if key in there), default=0)
-    if done:
+    done = max((n for n, key in enumerate(keys, 1) if key in there), default=0) if cut else 0
+    stands, wanted = (base_of(machine.folder) or [""])[0], keys[done - 1] if done else ""
+    if stands != wanted:
         with kitchen.store.lock(machine.name):
-            driver.stand_on(machine, keys[done - 1])
+            driver.stand_on(machine, "" if stands else wanted)
+        place = again()
+        if stands:  # the plan was made from what is true on a layer that is not its own
+            return begin(
+                kitchen, machine, site, place, again=again, event=event, say=say, watch=watch
+            )
+    if done:
         say(f"{machine.name}: begins with {done} of {len(steps)} steps made, from a layer")
     if done >= cut:
-        return True
+        return place
     began = time.monotonic()
     made = _made(site, place, event, cut, watch)
     if made and time.monotonic() - began > WORTH_S:
         with kitchen.store.lock(machine.name):
             driver.keep_layer(machine, keys[cut - 1])
         say(f"{machine.name}: {cut} of {len(steps)} steps kept as a layer")
-        return True
-    return bool(done)
+        return again()
+    return place
 
 
 def keys_of(image: str, steps: Sequence[Step]) -> list[str]:

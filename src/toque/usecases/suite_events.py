@@ -21,7 +21,7 @@ def run(means: Means, instance: Instance, *, new: bool) -> Converged:
     project = project_of(instance)
     site = means.open_site(project)
     places = {n.name: means.connect(n, project.directory) for n in project.nodes.values()}
-    if new and not _hooked(instance) and instance.run[:1] == ("setup",):
+    if new and instance.layered:
         places = {n: _layered(means, site, place) for n, place in places.items()}
         machines = {m.name: api.find(means.kitchen, m.machine) for m in instance.members}
         neighbours.introduce(means.kitchen, instance, machines)
@@ -50,15 +50,16 @@ def run(means: Means, instance: Instance, *, new: bool) -> Converged:
     return Converged(sum(r.changed for r in reports), tuple(report_json(r) for r in reports))
 
 
-def _hooked(instance: Instance) -> bool:
-    """Whether a command of the user's has been at the new machines, which a layer would undo."""
-    return bool(instance.hooks_at("after_create") or instance.hooks_at("before_converge"))
-
-
 def _layered(means: Means, site: Site, place: Place) -> Place:
     """The way to the machine, which may have been booted from a layer."""
     machine = api.find(means.kitchen, place.node.kitchen)
-    again = layered.begin(
-        means.kitchen, machine, site, place, event="setup", say=means.say, watch=means.watch
+    return layered.begin(
+        means.kitchen,
+        machine,
+        site,
+        place,
+        again=lambda: means.connect(place.node, site.project.directory),
+        event="setup",
+        say=means.say,
+        watch=means.watch,
     )
-    return means.connect(place.node, site.project.directory) if again else place

@@ -127,6 +127,8 @@ class Nspawn:
         machine = self._written_down(spec, folder, image.name)
         identity.make_keys(folder / "keys")
         packages.layer(self.store, spec.release, folder / "apt")
+        if spec.layered:
+            self._cache.stand_as_before(folder, image.name)
         self.start(machine)
         self.store.write(Record(spec, machine, ready=True))
         return machine
@@ -282,13 +284,13 @@ class Nspawn:
     def stand_on(self, machine: Machine, key: str) -> None:
         self.kill(machine)
         unmount(machine.root)
-        self._cache.stand_on(machine.folder, key)
+        self._cache.stand_on(machine.folder, key, machine.image)
         self.start(machine)
 
     def keep_layer(self, machine: Machine, key: str) -> None:
         self.stop(machine)
         unmount(machine.root)
-        self._cache.keep(machine.folder, key)
+        self._cache.keep(machine.folder, key, machine.image)
         self.start(machine)
 
     def snapshots(self, machine: Machine) -> list[str]:
